@@ -1,0 +1,1 @@
+"""Containerized steps, and the same steps on one machine."""

@@ -1,0 +1,128 @@
+"""What the steps need from the world: protocols of one to five methods.
+
+Every adapter of a port runs the same contract suite (``tests/contracts``).  The steps get ports as
+arguments and know nothing about HTTP, Kubernetes, files or the real clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from crossfade.spec.metric import Metric
+from crossfade.verdict import Reading
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectKey:
+    """Names one Kubernetes-style object; ``group`` is empty for the core group."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+    @classmethod
+    def of(cls, manifest: Object, default_namespace: str = "default") -> ObjectKey:
+        """Return the key of a manifest."""
+        group, _, _ = str(manifest["apiVersion"]).rpartition("/")
+        metadata = manifest.get("metadata") or {}
+        namespace = metadata.get("namespace") or default_namespace
+        return cls(group, str(manifest["kind"]), namespace, str(metadata["name"]))
+
+
+class Objects(Protocol):
+    """The Kubernetes API as far as crossfade uses it; the embedded store has the same shape.
+
+    Objects carry ``metadata.uid`` and ``metadata.resourceVersion``.  Absent objects are None, a
+    conflict or a failed ``test`` operation is a ``Conflict``, anything else a ``BackendError``.
+    """
+
+    def get(self, key: ObjectKey) -> Object | None:
+        """Return the object, or None when it does not exist."""
+
+    def create(self, manifest: Object) -> Object:
+        """Create the object and return it as stored; an existing one is a ``Conflict``."""
+
+    def apply(self, manifest: Object) -> Object:
+        """Create the object or replace what the manifest says of it (server-side apply)."""
+
+    def patch(self, key: ObjectKey, operations: Sequence[Mapping[str, Any]]) -> Object:
+        """Apply one JSON Patch (RFC 6902) atomically and return the object."""
+
+    def delete(self, key: ObjectKey, *, uid: str | None = None) -> None:
+        """Delete the object if it exists and, where given, still has that UID."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRequest:
+    """One metric asked for one version, at one common elapsed time (whole seconds, >= 1)."""
+
+    metric: Metric
+    key: str
+    version: str
+    variables: Mapping[str, str]
+    elapsed_seconds: int
+
+
+class MetricSource(Protocol):
+    """A metric store."""
+
+    def read(self, request: MetricRequest) -> Reading:
+        """Return the reading; trouble is a reading without a value and with a reason.
+
+        Raises ``SpecError`` only for what no retry can mend (a placeholder without a value,
+        a refused URL scheme, several series in strict mode).
+        """
+
+
+class Clock(Protocol):
+    """Time as an argument."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+
+
+class Record(Protocol):
+    """Where a run's history goes: JSON-compatible entries, in order, never changed."""
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Add one entry durably before returning."""
+
+    def entries(self) -> Sequence[Mapping[str, Any]]:
+        """Return every entry so far."""
+
+
+class Readiness(Protocol):
+    """Says whether deployed objects serve what their spec says."""
+
+    def pending(self, key: ObjectKey) -> str | None:
+        """Return why the object is not ready yet, or None when it is ready.
+
+        Raises ``BackendError`` with the reason when it never will be.
+        """
+
+
+class Responder(Protocol):
+    """Sends one request to the users' entry point, as a user would."""
+
+    def send(self, url: str, payload: str | None, headers: Mapping[str, str]) -> Response:
+        """Return the answer; a transport error is a ``BackendError``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes

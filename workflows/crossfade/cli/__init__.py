@@ -1,0 +1,10 @@
+"""The command line: parse arguments, call one function, print, exit."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the ``crossfade`` command."""
+    from crossfade.cli.app import run
+
+    run()

@@ -1,0 +1,58 @@
+"""Names, inputs and outputs of the steps: the wire format between a workflow and its containers.
+
+The compiler turns a contract into a template's arguments; ``crossfade_steps`` turns the same
+contract into flags, so the two cannot drift.  Parameters carry only what must not live in the
+run's own state (design section 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OUTPUT_FOLDER = "/tmp/crossfade"
+MODULE = "crossfade_steps"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: ``python -m crossfade_steps <name> --<input> VALUE ...``.
+
+    Every output is a file of that name in ``OUTPUT_FOLDER``; ``defaults`` are what Argo takes when
+    the container died before writing.
+    """
+
+    name: str
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    defaults: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.outputs) != len(self.defaults):
+            raise ValueError(f"step {self.name}: one default for each output")
+
+
+CHECK = Step("check", ("run", "bundle"), ("start", "digest", "summary"), ("0", "", "failed"))
+DEPLOY = Step("deploy", ("run", "bundle"), ("action", "summary"), ("restore", "failed"))
+LOAD = Step("load", ("run", "bundle"), ("summary",), ("failed",))
+EVALUATE = Step("evaluate", ("run", "bundle", "k", "start", "digest"))
+SET_WEIGHTS = Step(
+    "set-weights",
+    ("run", "bundle", "k", "start", "digest"),
+    ("action", "next", "summary"),
+    ("restore", "0", "failed"),
+)
+ITERATE = Step(
+    "iterate", ("run", "bundle", "start", "digest"), ("action", "summary"), ("restore", "failed")
+)
+PROMOTE = Step("promote", ("run", "bundle", "digest"), ("summary",), ("failed",))
+RESTORE = Step("restore", ("run", "bundle", "digest"), ("summary",), ("failed",))
+VERIFY = Step("verify", ("run", "bundle", "digest"), ("outcome", "summary"), ("failed", "failed"))
+GUARD = Step("guard", ("run", "bundle"))
+FINISH = Step("finish", ("run", "bundle"), ("outcome", "summary"), ("failed", "failed"))
+
+STEPS = (
+    CHECK, DEPLOY, LOAD, EVALUATE, SET_WEIGHTS, ITERATE, PROMOTE, RESTORE, VERIFY, GUARD, FINISH,
+)  # fmt: skip
+
+# Values of the output ``action``: what the workflow does next.
+CONTINUE, PROMOTE_NOW, RESTORE_NOW = "continue", "promote", "restore"

@@ -1,0 +1,166 @@
+"""The Rollout of ``crossfade.dev/v1alpha1``: the experiment and everything done around it.
+
+``Rollout`` is the file a user writes; it names other files.  ``Bundle`` is the same with every
+file read in: self-contained, canonical, and what travels into a workflow or a run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from crossfade.spec.base import Model
+from crossfade.spec.experiment import Experiment, Metadata
+from crossfade.spec.metric import Metric
+
+Manifest = dict[str, Any]
+
+
+class Loop(StrEnum):
+    """Where iterations run: one pod each, or all in one container."""
+
+    NODES = "nodes"
+    POD = "pod"
+
+
+class Approval(StrEnum):
+    """Whether a person decides before a promotion."""
+
+    NONE = "none"
+    BEFORE_PROMOTE = "before-promote"
+
+
+class Policy(Model, extra="allow"):
+    """The decision rule by name; its settings are checked by the policy's own file."""
+
+    name: str = "iter8"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return every key but the name."""
+        return dict(self.model_extra or {})
+
+
+class FortioLoad(Model):
+    """Plain load: one fixed request at a fixed rate through the gateway."""
+
+    url: str
+    qps: float = Field(gt=0, le=100_000)
+    payload: str | None = None
+    headers: dict[str, str] = {}
+    connections: int = Field(default=4, ge=1, le=1024)
+
+
+class FeedbackLoad(Model):
+    """Predictions through the gateway, each answered version rewarded with its own probability.
+
+    ``rewards`` maps a version to the probability (0..1) that one of its answers earns a reward
+    of 1; the version is read from the response header ``header``.
+    """
+
+    url: str
+    feedback_url: str | None = None
+    qps: float = Field(gt=0, le=100_000)
+    payload: str
+    headers: dict[str, str] = {}
+    header: str = "version"
+    rewards: dict[str, float]
+
+
+class Load(Model):
+    """One source of load: a file of Jobs (with text substitutions), fortio, or feedback."""
+
+    file: str | None = None
+    set_: dict[str, str] = Field(default={}, alias="set")
+    fortio: FortioLoad | None = None
+    feedback: FeedbackLoad | None = None
+
+
+class VersionObjects(Model):
+    """Which objects make up a version, as ``Kind/namespace/name``."""
+
+    objects: tuple[str, ...] = ()
+
+
+class Verify(Model):
+    """The request that proves a promotion by real answers."""
+
+    url: str
+    payload: str | None = None
+    headers: dict[str, str] = {}
+
+
+class RolloutSpec(Model):
+    """``spec`` of a Rollout; every key but ``experiment`` is optional."""
+
+    experiment: str | dict[str, Any]
+    metrics: tuple[str | dict[str, Any], ...] = ()
+    deploy: tuple[str | dict[str, Any], ...] = ()
+    load: tuple[Load, ...] = ()
+    promote: dict[str, str | tuple[str | dict[str, Any], ...]] = {}
+    versions: dict[str, VersionObjects] = {}
+    verify: Verify | None = None
+    policy: Policy = Policy()
+    loop: Loop = Loop.NODES
+    approval: Approval = Approval.NONE
+    prometheus: dict[str, Any] = {}
+    models: dict[str, str] = {}
+    image: str | None = None
+    service_account: str | None = None
+    deadline: str | None = None
+
+
+class Rollout(Model, extra="ignore"):
+    """A Rollout as people write it: paths are relative to the file that names them."""
+
+    api_version: Literal["crossfade.dev/v1alpha1"]
+    kind: Literal["Rollout"]
+    metadata: Metadata = Metadata()
+    spec: RolloutSpec
+
+
+class JobLoad(Model):
+    """Load as Kubernetes Jobs, with the substitutions already done."""
+
+    jobs: tuple[Manifest, ...]
+
+
+class Bundle(Model):
+    """A rollout with everything read in.  Equal content gives equal bytes and an equal digest."""
+
+    name: str
+    namespace: str = "default"
+    experiment: Experiment
+    metrics: dict[str, Metric] = {}
+    deploy: tuple[Manifest, ...] = ()
+    load: tuple[JobLoad | FortioLoad | FeedbackLoad, ...] = ()
+    promote: dict[str, tuple[Manifest, ...]] = {}
+    versions: dict[str, VersionObjects] = {}
+    verify: Verify | None = None
+    policy: Policy = Policy()
+    loop: Loop = Loop.NODES
+    approval: Approval = Approval.NONE
+    prometheus: dict[str, Any] = {}
+    models: dict[str, str] = {}
+    image: str | None = None
+    service_account: str | None = None
+    deadline: str | None = None
+
+    def to_json(self) -> str:
+        """Return canonical JSON: sorted keys, ASCII only, no spaces, defaults left out."""
+        data = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Bundle:
+        """Read what ``to_json`` wrote."""
+        return cls.model_validate_json(text)
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the canonical JSON, in hex."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()

@@ -1,0 +1,156 @@
+"""Values of one iteration: what was read, what it means, what is decided.
+
+Pure and immutable.  "Unknown" is its own answer everywhere: a reading without a value has a reason
+instead, and no function here turns it into a number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Judgement(StrEnum):
+    """What an objective says about a version."""
+
+    MET = "met"
+    MISSED = "missed"
+    UNKNOWN = "unknown"
+
+
+class Outcome(StrEnum):
+    """How a run ended; there are no others (design section 3)."""
+
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled-back"
+    KEPT = "kept"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+    CONTESTED = "contested"
+    CANCELLED = "cancelled"
+    PROMOTION_FAILED = "promotion-failed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One metric of one version: a finite value, or the reason why there is none."""
+
+    value: float | None
+    reason: str = ""
+    query: str = ""
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.value is not None and not math.isfinite(self.value):
+            raise ValueError(f"a reading's value must be finite or None, got {self.value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything read in one iteration.
+
+    ``iteration`` counts from 1; ``elapsed_seconds`` is since the run's start, the same for all
+    queries; ``weights`` (percent by version name) were in force; ``readings`` is keyed by metric
+    (``namespace/name``), then by version name.
+    """
+
+    iteration: int
+    elapsed_seconds: int
+    weights: Mapping[str, int]
+    readings: Mapping[str, Mapping[str, Reading]] = field(default_factory=dict)
+
+    def value(self, metric: str, version: str) -> float | None:
+        """Return the value read, or None when it is unknown for whatever reason."""
+        reading = self.readings.get(metric, {}).get(version)
+        return None if reading is None else reading.value
+
+    def reason(self, metric: str, version: str) -> str:
+        """Return why the value is unknown."""
+        reading = self.readings.get(metric, {}).get(version)
+        return "not read" if reading is None else reading.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One objective judged for one version, with the numbers it was judged by."""
+
+    version: str
+    metric: str
+    judgement: Judgement
+    value: float | None
+    lower: float | None
+    upper: float | None
+    sample_size: float | None
+    window_seconds: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a policy decided in one iteration.
+
+    ``old`` and ``weights`` are percent by version name, in the experiment's order, and sum to 100.
+    ``best`` holds every version that ties for best, ``winner`` the only one.  ``outcome`` is set
+    when the run is to end now.  ``reason`` is one sentence for people.
+    """
+
+    iteration: int
+    old: Mapping[str, int]
+    weights: Mapping[str, int]
+    verdicts: tuple[Verdict, ...]
+    best: tuple[str, ...]
+    winner: str | None
+    reason: str
+    outcome: Outcome | None = None
+    rewards: Mapping[str, float | None] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def judge(
+    version: str,
+    metric: str,
+    observation: Observation,
+    *,
+    lower: float | None,
+    upper: float | None,
+    sample_size: float | None = None,
+) -> Verdict:
+    """Return the verdict of inclusive limits on the value read; no value gives ``unknown``.
+
+    Limits and values are in the metric's own unit (reference/iter8.md section 3, V25).
+    """
+    value = observation.value(metric, version)
+    if value is None:
+        judgement = Judgement.UNKNOWN
+        tail = f"no value: {observation.reason(metric, version)}"
+    else:
+        above = upper is not None and value > upper
+        below = lower is not None and value < lower
+        judgement = Judgement.MISSED if above or below else Judgement.MET
+        side = "above" if above else "below" if below else "within"
+        tail = f"{value:.6g} is {side} {_limits(lower, upper, above=above, below=below)}"
+    return Verdict(
+        version=version,
+        metric=metric,
+        judgement=judgement,
+        value=value,
+        lower=lower,
+        upper=upper,
+        sample_size=sample_size,
+        window_seconds=observation.elapsed_seconds,
+        sentence=f"{metric} of {version}: {tail}"
+        + (f" (n={sample_size:.6g})" if sample_size is not None else ""),
+    )
+
+
+def _limits(lower: float | None, upper: float | None, *, above: bool, below: bool) -> str:
+    if above or (upper is not None and lower is None):
+        return f"the limit {upper:.6g}"
+    if below or (lower is not None and upper is None):
+        return f"the limit {lower:.6g}"
+    if upper is None or lower is None:
+        return "no limit"
+    return f"the limits {lower:.6g} to {upper:.6g}"
