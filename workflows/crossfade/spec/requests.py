@@ -1,0 +1,79 @@
+"""The request that proves a promotion: as ``verify`` says, else the first predicting load's."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from crossfade.spec.rollout import Bundle, FeedbackLoad, FortioLoad, JobLoad, Manifest, Verify
+
+_VALUE_FLAGS = {"-H": "header", "-payload": "payload"}
+
+
+def proving_request(bundle: Bundle) -> Verify | None:
+    """Return the request that a real user's answer is checked with, or None when none is known.
+
+    A feedback Job is not one: its answers are empty whichever model serves.
+    """
+    if bundle.verify is not None:
+        return bundle.verify
+    for load in bundle.load:
+        if isinstance(load, FeedbackLoad | FortioLoad):
+            return Verify(url=load.url, payload=load.payload, headers=load.headers)
+        if isinstance(load, JobLoad):
+            for request in map(fortio_request, load.jobs):
+                if request is not None and not request.url.rstrip("/").endswith("/feedback"):
+                    return request
+    return None
+
+
+def at_host(request: Verify, host: str, port: int) -> Verify:
+    """Return the same request sent straight to ``host:port`` instead of the gateway."""
+    path = urlsplit(request.url).path or "/"
+    headers = {k: v for k, v in request.headers.items() if k.lower() != "host"}
+    return Verify(url=f"http://{host}:{port}{path}", payload=request.payload, headers=headers)
+
+
+def fortio_request(job: Manifest) -> Verify | None:
+    """Return the request that a Job's fortio container sends, or None when it has none."""
+    for container in _containers(job):
+        words = [*(container.get("command") or []), *(container.get("args") or [])]
+        if not words or "fortio" not in str(words[0]):
+            continue
+        environment = {
+            str(item.get("name")): str(item.get("value", ""))
+            for item in container.get("env") or []
+            if isinstance(item, Mapping)
+        }
+        return _parse([_expand(str(word), environment) for word in words])
+    return None
+
+
+def _containers(job: Manifest) -> Iterator[Mapping[str, Any]]:
+    node: Any = job
+    for key in ("spec", "template", "spec", "containers"):
+        node = node.get(key) if isinstance(node, Mapping) else None
+    yield from (item for item in node or [] if isinstance(item, Mapping))
+
+
+def _expand(word: str, environment: Mapping[str, str]) -> str:
+    """Replace ``$(NAME)`` as Kubernetes does: unknown names stay as they are."""
+    for name, value in environment.items():
+        word = word.replace(f"$({name})", value)
+    return word
+
+
+def _parse(words: list[str]) -> Verify | None:
+    headers: dict[str, str] = {}
+    payload = None
+    for flag, value in itertools.pairwise(words):
+        what = _VALUE_FLAGS.get(flag)
+        if what == "header":
+            name, _, text = value.partition(":")
+            headers[name.strip()] = text.strip()
+        elif what == "payload":
+            payload = value
+    url = words[-1]
+    return Verify(url=url, payload=payload, headers=headers) if "://" in url else None
