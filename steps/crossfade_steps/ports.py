@@ -82,6 +82,33 @@ class MetricSource(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class RouteState:
+    """Weights read from a routing object: whole percent by version, in order, summing to 100."""
+
+    weights: Mapping[str, int]
+    resource_version: str
+
+
+class Router(Protocol):
+    """Reads and writes the weights of one experiment."""
+
+    def keys(self) -> tuple[ObjectKey, ...]:
+        """Return the objects that hold weights."""
+
+    def read(self) -> RouteState:
+        """Return the weights in force.  Raises ``SpecError`` where they do not resolve."""
+
+    def write(self, state: RouteState, weights: Mapping[str, int]) -> RouteState:
+        """Change the weights that ``state`` was read with, read them back and return that.
+
+        Raises ``Conflict`` when somebody else changed the object in between.
+        """
+
+    def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
+        """Return each version's destination (host, port): as stored, else as in the manifests."""
+
+
 class Clock(Protocol):
     """Time as an argument."""
 

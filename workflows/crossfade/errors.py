@@ -79,3 +79,7 @@ class BackendError(CrossfadeError):
     """Something that crossfade talks to failed; repeating may help (exit 3)."""
 
     exit_code = 3
+
+
+class Conflict(BackendError):
+    """Somebody else changed the object in between: read it again before the next try."""

@@ -1,1 +1,1 @@
-"""Adapters: routers."""
+"""Routers: read and write weights through the object API."""

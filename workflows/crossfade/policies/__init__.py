@@ -1,1 +1,51 @@
-"""Part of crossfade: policies."""
+"""Decision rules, one file each.  The folder is the registry.
+
+A policy is a module with ``Settings`` (a pydantic model), ``decide`` and ``unsafe``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
+
+from pydantic import BaseModel
+
+from crossfade.errors import Finding, SpecError
+from crossfade.spec.experiment import Experiment
+from crossfade.verdict import Decision, Observation
+
+State = Mapping[str, Any]
+
+
+class PolicyModule(Protocol):
+    """What a policy's file offers."""
+
+    Settings: type[BaseModel]
+
+    def decide(
+        self, experiment: Experiment, settings: Any, observation: Observation, state: State
+    ) -> tuple[Decision, State]:
+        """Return the decision and the state that the next iteration gets (JSON-compatible)."""
+
+    def unsafe(self, experiment: Experiment) -> tuple[Finding, ...]:
+        """Return what this policy may do with the experiment that its user would regret."""
+
+
+def names() -> tuple[str, ...]:
+    """Return every policy's name."""
+    return tuple(info.name for info in pkgutil.iter_modules(__path__))
+
+
+def load(name: str) -> PolicyModule:
+    """Return the policy of that name.  Raises ``SpecError`` naming the ones there are."""
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        raise SpecError(
+            f"policy {name!r} is not known, expected one of {', '.join(known)}",
+            hint=f"did you mean {near[0]}" if near else "",
+        )
+    return cast(PolicyModule, importlib.import_module(f"{__name__}.{name}"))

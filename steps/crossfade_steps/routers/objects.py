@@ -1,0 +1,73 @@
+"""The router of every kind that stores its weights in an object of the Kubernetes API.
+
+What differs between kinds is pure and lives in ``crossfade.routes``; sending is the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from crossfade.errors import BackendError, Conflict, SpecError
+from crossfade.routes import Rule, kind_of, references_by_object, resolve
+from crossfade.spec.experiment import Experiment
+from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
+
+
+class ObjectRouter:
+    """Weights of one experiment, stored in one routing object (port ``Router``)."""
+
+    def __init__(self, experiment: Experiment, objects: Objects) -> None:
+        groups = references_by_object(experiment.versions, experiment.namespace)
+        if len(groups) != 1:
+            names = ", ".join(f"{kind} {ns}/{name}" for _, kind, ns, name in groups) or "nothing"
+            raise SpecError(
+                f"experiment {experiment.name}: the versions' weights are in {names}, "
+                f"expected one routing object",
+                hint="give every version a weightObjRef into the same object",
+            )
+        (api_version, kind, namespace, name), references = next(iter(groups.items()))
+        kind_of(api_version, kind, where=f"weightObjRef {kind} {namespace}/{name}")
+        self._key = ObjectKey(api_version.rpartition("/")[0], kind, namespace, name)
+        self._references = references
+        self._objects = objects
+
+    def keys(self) -> tuple[ObjectKey, ...]:
+        """Return the one routing object."""
+        return (self._key,)
+
+    def read(self) -> RouteState:
+        """Return the weights in force."""
+        stored, rule = self._resolve()
+        return RouteState(rule.percent(), str(stored["metadata"]["resourceVersion"]))
+
+    def write(self, state: RouteState, weights: Mapping[str, int]) -> RouteState:
+        """Patch the object that ``state`` was read from, and compare what is stored afterwards."""
+        stored, rule = self._resolve()
+        if str(stored["metadata"]["resourceVersion"]) != state.resource_version:
+            raise Conflict(f"{self._key}: changed since its weights were read")
+        self._objects.patch(self._key, rule.patch(state.resource_version, weights))
+        after = self.read()
+        if dict(after.weights) != dict(weights):
+            raise Conflict(
+                f"{self._key}: weights read back as {dict(after.weights)}, expected {dict(weights)}"
+            )
+        return after
+
+    def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
+        """Return each version's destination, from the stored object or else from the manifests."""
+        stored = self._objects.get(self._key)
+        if stored is None:
+            named = [m for m in manifests if ObjectKey.of(m, self._key.namespace) == self._key]
+            if not named:
+                return {}
+            stored = named[0]
+        return resolve(stored, self._references).hosts()
+
+    def _resolve(self) -> tuple[Object, Rule]:
+        stored = self._objects.get(self._key)
+        if stored is None:
+            raise BackendError(
+                f"{self._key} does not exist, expected it to hold the weights",
+                hint="name its manifest under deploy:, or create it first",
+            )
+        return stored, resolve(stored, self._references)

@@ -1,0 +1,67 @@
+from typing import Any
+
+import pytest
+
+from crossfade import policies, record
+from crossfade.errors import SpecError
+from crossfade.policies.iter8 import decide
+from crossfade.replay import replay
+from crossfade.spec.experiment import Experiment
+from crossfade.spec.rollout import Bundle
+from crossfade.verdict import Observation, Reading
+
+
+def bundle() -> Bundle:
+    spec: dict[str, Any] = {
+        "target": "t",
+        "strategy": {"testingPattern": "A/B"},
+        "criteria": {"rewards": [{"metric": "r", "preferredDirection": "High"}]},
+        "versionInfo": {"baseline": {"name": "a"}, "candidates": [{"name": "b"}]},
+    }
+    document = {"apiVersion": "iter8.tools/v2alpha2", "kind": "Experiment", "spec": spec}
+    return Bundle(name="x", experiment=Experiment.model_validate(document))
+
+
+def entries() -> list[dict[str, Any]]:
+    whole = bundle()
+    seen = Observation(
+        1, 10, {"a": 100, "b": 0}, {"default/r": {"a": Reading(1.0), "b": Reading(None, "no data")}}
+    )
+    decided, state = decide(whole.experiment, policies.load("iter8").Settings(), seen, {})
+    return [record.header("x", whole, 1.0), record.decision(seen, decided, state)]
+
+
+def test_a_decision_survives_its_record() -> None:
+    written = entries()
+
+    seen, decided, state = record.read_decision(written[1])
+
+    assert record.canonical(record.decision(seen, decided, state)) == record.canonical(written[1])
+    assert record.find_decision(written, 1) == (decided, state)
+    assert record.find_decision(written, 2) is None
+
+
+def test_a_record_replays_to_the_same_decisions() -> None:
+    assert [r.difference for r in replay(entries())] == [None]
+
+
+def test_a_decision_that_was_changed_is_found() -> None:
+    written = entries()
+    written[1]["decision"]["weights"] = {"a": 0, "b": 100}
+
+    [result] = replay(written)
+
+    assert result.difference is not None
+    assert result.difference.startswith("weights: recorded {'a': 0, 'b': 100}, now ")
+
+
+def test_a_file_that_is_no_record_is_refused() -> None:
+    with pytest.raises(SpecError, match="expected 'run' of format 1"):
+        replay([{"type": "decision"}])
+
+
+def test_the_last_phase_counts() -> None:
+    phases = [record.phase("starting", {"a": 90}), record.phase("iterating", {"a": 100})]
+
+    assert record.last_phase(phases) == ("iterating", {"a": 100})
+    assert record.last_phase([]) is None

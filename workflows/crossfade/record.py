@@ -1,0 +1,123 @@
+"""A run's record: plain JSON-compatible entries that replay to the same decisions.
+
+Entries, in order: ``run`` (what was asked), ``phase`` (before each phase begins), ``started``, then
+``decision`` and ``applied`` for each iteration, and ``outcome`` at the end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from crossfade.errors import SpecError
+from crossfade.spec.experiment import Experiment
+from crossfade.spec.rollout import Bundle, Policy
+from crossfade.verdict import Decision, Observation, Outcome
+
+Entry = Mapping[str, Any]
+FORMAT = 1
+
+_OBSERVATION = TypeAdapter(Observation)
+_DECISION = TypeAdapter(Decision)
+
+
+def header(run: str, bundle: Bundle, now: float) -> dict[str, Any]:
+    """Return the first entry: everything a replay needs (``now`` in seconds since the epoch)."""
+    return {
+        "type": "run",
+        "format": FORMAT,
+        "run": run,
+        "digest": bundle.digest,
+        "at": round(now, 3),
+        "experiment": bundle.experiment.model_dump(mode="json", by_alias=True),
+        "units": {key: m.spec.units for key, m in bundle.metrics.items() if m.spec.units},
+        "policy": bundle.policy.model_dump(mode="json"),
+    }
+
+
+def phase(name: str, safe: Mapping[str, int]) -> dict[str, Any]:
+    """Return the entry that says which weights are safe from here on."""
+    return {"type": "phase", "phase": name, "safe": dict(safe)}
+
+
+def started(start: float) -> dict[str, Any]:
+    """Return the entry with the time that all iterations are counted from."""
+    return {"type": "started", "start": round(start, 3)}
+
+
+def decision(
+    observation: Observation, decided: Decision, state: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the entry of one iteration's decision, recorded before anything is written."""
+    return {
+        "type": "decision",
+        "observation": _OBSERVATION.dump_python(observation, mode="json"),
+        "decision": _DECISION.dump_python(decided, mode="json"),
+        "state": dict(state),
+    }
+
+
+def applied(iteration: int, weights: Mapping[str, int]) -> dict[str, Any]:
+    """Return the entry that says the weights were read back as decided."""
+    return {"type": "applied", "iteration": iteration, "weights": dict(weights)}
+
+
+def not_applied(iteration: int, reason: str) -> dict[str, Any]:
+    """Return the entry that says the weights could not be written."""
+    return {"type": "not-applied", "iteration": iteration, "reason": reason}
+
+
+def outcome(value: Outcome, sentence: str, winner: str | None) -> dict[str, Any]:
+    """Return the last entry."""
+    return {"type": "outcome", "outcome": value.value, "sentence": sentence, "winner": winner}
+
+
+def canonical(entry: Entry) -> str:
+    """Return the entry as one line of JSON: sorted keys, ASCII only, no NaN."""
+    return json.dumps(entry, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def of_type(entries: Iterable[Entry], kind: str) -> list[Entry]:
+    """Return the entries of one type, in order."""
+    return [entry for entry in entries if entry.get("type") == kind]
+
+
+def read_header(entries: Sequence[Entry]) -> tuple[Experiment, Policy]:
+    """Return what the run was asked to do.  Raises ``SpecError`` for a record without it."""
+    first = entries[0] if entries else {}
+    if first.get("type") != "run" or first.get("format") != FORMAT:
+        raise SpecError(
+            f"not a record that this version reads: it begins with {first.get('type')!r} of "
+            f"format {first.get('format')!r}, expected 'run' of format {FORMAT}"
+        )
+    experiment = Experiment.model_validate(first["experiment"])
+    return experiment, Policy.model_validate(first["policy"])
+
+
+def read_decision(entry: Entry) -> tuple[Observation, Decision, dict[str, Any]]:
+    """Return the values of a ``decision`` entry."""
+    return (
+        _OBSERVATION.validate_python(entry["observation"]),
+        _DECISION.validate_python(entry["decision"]),
+        dict(entry["state"]),
+    )
+
+
+def find_decision(
+    entries: Iterable[Entry], iteration: int
+) -> tuple[Decision, dict[str, Any]] | None:
+    """Return the recorded decision of an iteration with its state, None if there is none."""
+    for entry in of_type(entries, "decision"):
+        if entry["decision"]["iteration"] == iteration:
+            _, decided, state = read_decision(entry)
+            return decided, state
+    return None
+
+
+def last_phase(entries: Iterable[Entry]) -> tuple[str, Mapping[str, int]] | None:
+    """Return the phase last entered with its safe weights, None before any."""
+    phases = of_type(entries, "phase")
+    return (phases[-1]["phase"], phases[-1]["safe"]) if phases else None

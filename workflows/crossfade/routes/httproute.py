@@ -1,0 +1,51 @@
+"""Gateway API HTTPRoute: ``.spec.rules[i].backendRefs[j].weight``; relative weights, default 1."""
+
+from __future__ import annotations
+
+from crossfade.errors import SpecError
+from crossfade.routes.member import (
+    Manifest,
+    Member,
+    Path,
+    describe,
+    dotted,
+    listed,
+    look,
+    whole_number,
+)
+
+GROUP, KIND = "gateway.networking.k8s.io", "HTTPRoute"
+EXAMPLE = ".spec.rules[0].backendRefs[0].weight"
+LENGTH = 6
+
+
+def members(manifest: Manifest, path: Path) -> list[Member]:
+    """Return the rule's backends.  A missing weight is 1, not 0 (API field BackendRef.weight)."""
+    if len(path) != LENGTH or path[1] != "rules" or path[3] != "backendRefs":
+        raise SpecError(f"{describe(manifest)}: fieldPath {dotted(path)}, expected {EXAMPLE}")
+    backends = listed(manifest, path, what="backendRefs")
+    found = []
+    for j in range(len(backends)):
+        base = (*path[:4], j)
+        raw = whole_number(manifest, path, look(manifest, (*base, "weight")), most=1_000_000)
+        name = look(manifest, (*base, "name"))
+        weight = 1 if raw is None else raw
+        found.append(Member((*base, "weight"), raw, weight, (*base, "name"), name, str(name)))
+    return found
+
+
+def host(member: Member) -> tuple[str, int] | None:
+    """Return None: a backend's host needs its namespace and port, which ``member`` leaves out."""
+    return None
+
+
+def notes(manifest: Manifest, path: Path) -> list[str]:
+    """Return what a person should know before weights move in here."""
+    found = []
+    for rule in look(manifest, ("spec", "rules")) or []:
+        if look(rule, ("sessionPersistence",)):
+            found.append("session persistence pins users to the version they met first")
+        backends = look(rule, ("backendRefs",)) or []
+        if any(look(backend, ("group",)) == "core" for backend in backends):
+            found.append('group "core" matches nothing: the core group is written ""')
+    return list(dict.fromkeys(found))
