@@ -1,1 +1,60 @@
-"""Adapters: metrics."""
+"""Metric sources, one file a kind.  The folder is the registry."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import Any
+
+from crossfade.errors import SpecError
+from crossfade.spec.metric import Metric
+from crossfade_steps.asking import Secrets, no_secrets
+from crossfade_steps.ports import MetricSource
+
+
+def kinds() -> tuple[str, ...]:
+    """Return every kind of source there is."""
+    return tuple(info.name for info in pkgutil.iter_modules(__path__))
+
+
+def kind_of(metric: Metric) -> str:
+    """Return which source answers a metric: mock levels win, then its provider, then plain HTTP.
+
+    Raises ``SpecError`` for a metric that nothing here can answer.
+    """
+    spec = metric.spec
+    if spec.mock:
+        return "mock"
+    if spec.provider in kinds():
+        return str(spec.provider)
+    if spec.provider == "iter8":
+        return "builtin"
+    if spec.url_template and spec.jq_expression:
+        return "http"
+    name = metric.metadata.name
+    raise SpecError(
+        f"metric {name}: provider {spec.provider!r} has no source here, and without urlTemplate "
+        f"and jqExpression it cannot be asked over HTTP",
+        hint=f"providers with a source of their own: {', '.join(kinds())}",
+    )
+
+
+def connect(
+    metrics: Mapping[str, Metric],
+    settings: Mapping[str, Mapping[str, Any]],
+    secrets: Secrets = no_secrets,
+) -> dict[str, MetricSource]:
+    """Return the source of each metric by its key; one source serves all metrics of its kind.
+
+    ``settings`` are by kind.  Raises ``SpecError`` for settings that the kind does not know.
+    """
+    sources: dict[str, MetricSource] = {}
+    by_metric = {}
+    for key, metric in metrics.items():
+        kind = kind_of(metric)
+        if kind not in sources:
+            module = importlib.import_module(f"{__name__}.{kind}")
+            sources[kind] = module.connect(module.Settings(**settings.get(kind, {})), secrets)
+        by_metric[key] = sources[kind]
+    return by_metric

@@ -1,0 +1,112 @@
+"""HTTP for metric stores: one session with time-outs, bounded retries and honest TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from string import Template
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from pydantic import BaseModel, ConfigDict, Field
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry
+
+from crossfade.errors import SpecError
+from crossfade.spec.metric import AuthType, Metric
+
+Secrets = Callable[[str], Mapping[str, str]]
+"""Gives the keys of a Secret named ``name`` or ``namespace/name``."""
+
+EXCERPT = 256
+RETRIED = (408, 429, 500, 502, 503, 504)
+
+
+class HttpSettings(BaseModel):
+    """How to talk to a metric store; times in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    timeout: float = Field(default=5.0, gt=0, le=60)
+    retries: int = Field(default=2, ge=0, le=10)
+    most_retry_after: int = Field(default=5, ge=0, le=60)
+    verify_tls: bool | str = True
+
+
+def no_secrets(name: str) -> Mapping[str, str]:
+    """Refuse every secret: the place where a run goes on knows none."""
+    raise SpecError(
+        f"secret {name} cannot be read here",
+        hint="secrets are read on the cluster only, by the step that needs them",
+    )
+
+
+def retry_policy(settings: HttpSettings) -> Retry:
+    """Return urllib3's retry: it honours Retry-After up to a limit and backs off with jitter.
+
+    The last answer is returned, not raised, so that its status and body can be told.
+    """
+    return Retry(
+        total=settings.retries,
+        status_forcelist=RETRIED,
+        allowed_methods=None,
+        backoff_factor=0.2,
+        backoff_jitter=0.1,
+        respect_retry_after_header=True,
+        retry_after_max=settings.most_retry_after,
+        raise_on_status=False,
+    )
+
+
+def new_session(settings: HttpSettings) -> requests.Session:
+    """Return a session that retries, verifies TLS, and reads nothing from the environment."""
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = settings.verify_tls
+    adapter = HTTPAdapter(max_retries=retry_policy(settings))
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+def checked_url(url: str, *, where: str) -> str:
+    """Return the URL.  Raises ``SpecError`` unless it is http or https with a host."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SpecError(f"{where}: URL {url!r}, expected http:// or https:// and a host")
+    return url
+
+
+def credentials(
+    metric: Metric, secrets: Secrets, *, where: str
+) -> tuple[Mapping[str, str], tuple[str, str] | None]:
+    """Return the secret's keys and the Basic credentials, where the metric asks for them."""
+    if metric.spec.secret is None:
+        return {}, None
+    keys = secrets(metric.spec.secret)
+    if metric.spec.auth_type is not AuthType.BASIC:
+        return keys, None
+    for name in ("username", "password"):
+        if name not in keys:
+            raise SpecError(f"{where}: secret {metric.spec.secret} has no key {name!r}")
+    return keys, (keys["username"], keys["password"])
+
+
+def headers_of(metric: Metric, keys: Mapping[str, str]) -> dict[str, str]:
+    """Return the metric's headers; templates are filled with the secret's keys only."""
+    return {h.name: Template(h.value).safe_substitute(keys) for h in metric.spec.header_templates}
+
+
+def excerpt(body: Any) -> str:
+    """Return the beginning of a body for a message: short, so that no secret travels far."""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
+    return text if len(text) <= EXCERPT else f"{text[:EXCERPT]}..."
+
+
+def told(error: requests.RequestException) -> str:
+    """Return a network error in one line, without the objects that libraries print."""
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return "connection failed"
+    return type(error).__name__

@@ -1,0 +1,132 @@
+"""Prometheus, through prometheus-api-client.
+
+The library's ``custom_query`` gives only ``data.result`` and drops status, warnings and infos, so
+it gets a session of ours that keeps the whole answer of the request it made.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import requests
+from prometheus_api_client import PrometheusConnect
+from prometheus_api_client.exceptions import PrometheusApiClientException
+
+from crossfade.errors import SpecError
+from crossfade.spec.interpolation import interpolate
+from crossfade.spec.metric import Metric
+from crossfade.verdict import Reading
+from crossfade_steps.answers import (
+    STANDARD_JQ,
+    SeveralSeries,
+    jq_reading,
+    prometheus_reading,
+)
+from crossfade_steps.asking import (
+    HttpSettings,
+    Secrets,
+    checked_url,
+    credentials,
+    excerpt,
+    headers_of,
+    retry_policy,
+    told,
+)
+from crossfade_steps.ports import MetricRequest
+
+API = "/api/v1/query"
+OK = 200
+
+
+class Settings(HttpSettings):
+    """``url`` replaces the host of every metric's urlTemplate; the rest is HTTP."""
+
+    url: str | None = None
+    scrape_interval: float | None = None
+    several_series: SeveralSeries = SeveralSeries.FIRST
+
+
+class _Keeping(requests.Session):
+    """A session that keeps the last answer."""
+
+    answer: requests.Response | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        self.answer = super().request(*args, **kwargs)
+        return self.answer
+
+
+class Prometheus:
+    """Asks one query for one value (port ``MetricSource``)."""
+
+    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+        self._settings, self._secrets = settings, secrets
+
+    def read(self, request: MetricRequest) -> Reading:
+        """Return the reading of the metric's query for one version."""
+        metric, where = request.metric, f"metric {request.key}"
+        if metric.query is None:
+            raise SpecError(f"{where}: no parameter called query", hint="add it to spec.params")
+        query = interpolate(
+            metric.query, request.version, request.variables, request.elapsed_seconds, where=where
+        ).strip()
+        try:
+            answer = self._ask(metric, query, where)
+        except requests.RequestException as error:
+            return Reading(None, f"query failed: {told(error)}", query)
+        if answer is None:
+            return Reading(None, "query failed: no answer", query)
+        return self._reading(metric, answer, query)
+
+    def _ask(self, metric: Metric, query: str, where: str) -> requests.Response | None:
+        url = checked_url(self._settings.url or base_url(metric, where), where=where)
+        keys, auth = credentials(metric, self._secrets, where=where)
+        with _Keeping() as session:
+            session.trust_env = False
+            session.verify = self._settings.verify_tls
+            client = PrometheusConnect(
+                url=url,
+                headers=headers_of(metric, keys),
+                auth=auth,
+                session=session,
+                retry=retry_policy(self._settings),
+            )
+            # not a 200, or no data.result: the kept answer says what it was
+            with suppress(PrometheusApiClientException, ValueError, KeyError, TypeError):
+                client.custom_query(query, timeout=self._settings.timeout)
+            return session.answer
+
+    def _reading(self, metric: Metric, answer: requests.Response, query: str) -> Reading:
+        try:
+            body = answer.json()
+        except ValueError:
+            reason = f"query failed: HTTP {answer.status_code}, {excerpt(answer.content)}"
+            return Reading(None, reason, query)
+        if answer.status_code != OK:
+            text = body.get("error") if isinstance(body, dict) else body
+            reason = f"query failed: HTTP {answer.status_code}, {excerpt(text)}"
+            return Reading(None, reason, query)
+        reading = prometheus_reading(body, query=query, several=self._settings.several_series)
+        own = metric.spec.jq_expression
+        if own is None or reading.value is None or _same_jq(own):
+            return reading
+        through_jq = jq_reading(body, own, query=query)
+        return Reading(through_jq.value, through_jq.reason, query, reading.warnings)
+
+
+def base_url(metric: Metric, where: str) -> str:
+    """Return the store's address without the API's own path."""
+    template = (metric.spec.url_template or "").strip()
+    if not template:
+        raise SpecError(f"{where}: no urlTemplate", hint="or set spec.prometheus.url")
+    return template.removesuffix("/").removesuffix("/query").removesuffix("/api/v1")
+
+
+def _same_jq(expression: str) -> bool:
+    return "".join(expression.split()) == "".join(STANDARD_JQ.split())
+
+
+def connect(settings: Settings, secrets: Secrets) -> Prometheus:
+    """Return the source."""
+    return Prometheus(settings, secrets)

@@ -1,0 +1,114 @@
+"""Read every metric of every version at once, with one common elapsed time."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from crossfade.errors import SpecError
+from crossfade.spec.experiment import Experiment
+from crossfade.spec.metric import Metric
+from crossfade.verdict import Observation, Reading
+from crossfade_steps.ports import MetricRequest, MetricSource
+
+WORKERS = 16
+Answer = tuple[MetricRequest, Reading | BaseException]
+
+
+def requests_for(
+    experiment: Experiment, metrics: Mapping[str, Metric], elapsed_seconds: int
+) -> list[MetricRequest]:
+    """Return one request a metric and version, metrics that count samples included."""
+    keys = dict.fromkeys(experiment.metric_references())
+    for key in tuple(keys):
+        if key in metrics:
+            size = metrics[key].sample_size_key(experiment.namespace)
+            if size in metrics:
+                keys[str(size)] = None
+    return [
+        MetricRequest(
+            metrics[key],
+            key,
+            version.name,
+            {variable.name: variable.value for variable in version.variables},
+            elapsed_seconds,
+        )
+        for key in keys
+        if key in metrics
+        for version in experiment.versions
+    ]
+
+
+def observe(
+    experiment: Experiment,
+    metrics: Mapping[str, Metric],
+    sources: Mapping[str, MetricSource],
+    *,
+    iteration: int,
+    elapsed_seconds: int,
+    weights: Mapping[str, int],
+    budget_seconds: float,
+) -> Observation:
+    """Return what all metrics say now.
+
+    What has not answered within ``budget_seconds`` is a reading without a value: one hanging
+    metric keeps no other from being judged (faults C19).  Raises ``SpecError`` for a request that
+    no retry can mend.
+    """
+    wanted = requests_for(experiment, metrics, elapsed_seconds)
+    late = Reading(None, f"no answer within {budget_seconds:g} s")
+    readings: dict[str, dict[str, Reading]] = {}
+    for request in wanted:
+        readings.setdefault(request.key, {})[request.version] = late
+    for request, answer in _ask_all(wanted, sources, budget_seconds):
+        readings[request.key][request.version] = _reading(answer)
+    return Observation(iteration, elapsed_seconds, dict(weights), readings)
+
+
+def _reading(answer: Reading | BaseException) -> Reading:
+    if isinstance(answer, SpecError):
+        raise answer
+    if isinstance(answer, BaseException):
+        return Reading(None, f"reading failed: {type(answer).__name__}: {answer}")
+    return answer
+
+
+def _ask_all(
+    wanted: list[MetricRequest], sources: Mapping[str, MetricSource], budget_seconds: float
+) -> list[Answer]:
+    """Ask in daemon threads, so that a store that never answers cannot keep the process alive."""
+    todo: queue.SimpleQueue[MetricRequest] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+    for request in wanted:
+        todo.put(request)
+    for _ in range(min(WORKERS, len(wanted))):
+        threading.Thread(target=_work, args=(todo, done, sources), daemon=True).start()
+    until = time.monotonic() + budget_seconds
+    answers: list[Answer] = []
+    while len(answers) < len(wanted):
+        try:
+            answers.append(done.get(timeout=max(0.0, until - time.monotonic())))
+        except queue.Empty:
+            break
+    return answers
+
+
+def _work(
+    todo: queue.SimpleQueue[MetricRequest],
+    done: queue.SimpleQueue[Answer],
+    sources: Mapping[str, MetricSource],
+) -> None:
+    while True:
+        try:
+            request = todo.get_nowait()
+        except queue.Empty:
+            return
+        answer: Any
+        try:
+            answer = sources[request.key].read(request)
+        except Exception as error:  # a source's bug is one unknown reading, not the end of the run
+            answer = error
+        done.put((request, answer))
