@@ -39,9 +39,9 @@ def at_host(request: Verify, host: str, port: int) -> Verify:
 def fortio_request(job: Manifest) -> Verify | None:
     """Return the request that a Job's fortio container sends, or None when it has none."""
     for container in _containers(job):
-        words = [*(container.get("command") or []), *(container.get("args") or [])]
-        if not words or "fortio" not in str(words[0]):
+        if not _is_fortio(container):
             continue
+        words = [*(container.get("command") or []), *(container.get("args") or [])]
         environment = {
             str(item.get("name")): str(item.get("value", ""))
             for item in container.get("env") or []
@@ -49,6 +49,16 @@ def fortio_request(job: Manifest) -> Verify | None:
         }
         return _parse([_expand(str(word), environment) for word in words])
     return None
+
+
+def runs_fortio(job: Manifest) -> bool:
+    """Return whether one of a Job's containers runs fortio."""
+    return any(_is_fortio(container) for container in _containers(job))
+
+
+def _is_fortio(container: Mapping[str, Any]) -> bool:
+    words = [*(container.get("command") or []), *(container.get("args") or [])]
+    return bool(words) and "fortio" in str(words[0])
 
 
 def _containers(job: Manifest) -> Iterator[Mapping[str, Any]]:

@@ -1,0 +1,150 @@
+"""Files to a bundle: read, validate, resolve, and report everything that is wrong at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from crossfade.errors import Finding, Severity
+from crossfade.spec.assembly import assemble
+from crossfade.spec.documents import read_file
+from crossfade.spec.experiment import Experiment
+from crossfade.spec.metric import Metric
+from crossfade.spec.rollout import Rollout
+from crossfade.spec.semantics import experiment_findings, name_findings
+from crossfade.spec.source import Document, Loaded
+from crossfade.spec.validation import validate
+
+SUFFIXES = (".yaml", ".yml", ".json")
+EXPERIMENT_API = "iter8.tools/v2alpha2"
+ROLLOUT_API = "crossfade.dev/v1alpha1"
+APIS = {"Experiment": EXPERIMENT_API, "Metric": EXPERIMENT_API, "Rollout": ROLLOUT_API}
+
+
+def load(paths: Sequence[Path], *, substitutions: Mapping[str, str] | None = None) -> Loaded:
+    """Load a rollout file, a folder, or loose files.
+
+    ``substitutions`` replace texts in load files.  Nothing is raised for what the files say: the
+    answer has all findings, and a bundle only when no finding is an error.
+    """
+    documents, findings = _read(paths)
+    rollouts = [d for d in documents if d.kind == "Rollout"]
+    found = [f for d in documents for f in document_findings(d)]
+    if rollouts:
+        rollout, _ = validate(rollouts[0], Rollout)
+        if len(rollouts) > 1:
+            message = f"{len(rollouts)} rollouts were given, expected one"
+            findings.append(rollouts[1].finding(Severity.ERROR, "rollout", message))
+        if rollout is not None:
+            more, more_findings = read_named(rollouts[0], rollout)
+            findings += more_findings
+            found += [f for d in more for f in document_findings(d)]
+            documents += more
+    bundle, problems = assemble(documents, dict(substitutions or {}))
+    findings += found
+    if any(f.severity is Severity.ERROR for f in findings):
+        # what could not be read is not reported a second time as missing
+        problems = [f for f in problems if f.rule != "experiment" or bundle is not None]
+    unique = tuple(dict.fromkeys([*findings, *problems]))
+    broken = any(f.severity is Severity.ERROR for f in unique)
+    return Loaded(None if broken else bundle, unique, tuple(documents))
+
+
+def document_findings(document: Document) -> list[Finding]:
+    """Return what is wrong with one document on its own."""
+    if not isinstance(document.data, Mapping):
+        kind = type(document.data).__name__
+        message = f"the document is {kind}, expected a Kubernetes object"
+        return [document.finding(Severity.ERROR, "file", message)]
+    refused = _refusal(document)
+    if refused is not None:
+        return [refused]
+    if document.kind == "Experiment":
+        experiment, findings = validate(document, Experiment)
+        findings += name_findings(document)
+        return findings + (experiment_findings(document, experiment) if experiment else [])
+    if document.kind == "Metric":
+        return _metric_findings(document)
+    if document.kind == "Rollout":
+        return validate(document, Rollout)[1]
+    return []
+
+
+def _metric_findings(document: Document) -> list[Finding]:
+    metric, findings = validate(document, Metric)
+    findings += name_findings(document)
+    metadata = document.data.get("metadata")
+    if isinstance(metadata, dict) and "creator" in metadata:
+        message = "unknown field creator is ignored (it belongs under labels: lost indentation?)"
+        path = ("metadata", "creator")
+        findings.append(document.finding(Severity.WARNING, "field", message, path=path))
+    written = (document.data.get("spec") or {}).get("type") if metric else None
+    if written in ("gauge", "counter"):
+        message = f"type {written} is read as {written.capitalize()}"
+        path = ("spec", "type")
+        findings.append(document.finding(Severity.WARNING, "field", message, path=path))
+    return findings
+
+
+def _refusal(document: Document) -> Finding | None:
+    api, kind = document.data.get("apiVersion"), document.data.get("kind")
+    if not kind or not api:
+        missing = " and ".join(n for n, v in (("apiVersion", api), ("kind", kind)) if not v)
+        hint = ""
+        if {"url", "provider", "metrics"} <= set(document.data):
+            hint = "it looks like a metrics file of Iter8 0.10 or later: write kind Metric instead"
+        message = f"not a Kubernetes object: {missing} missing"
+        return document.finding(Severity.ERROR, "kind", message, hint=hint)
+    wanted = APIS.get(str(kind))
+    group = str(api).rpartition("/")[0]
+    if wanted and api != wanted and group == wanted.rpartition("/")[0]:
+        message = f"unsupported apiVersion {api} of {kind}, expected {wanted}"
+        return document.finding(Severity.ERROR, "kind", message, path=("apiVersion",))
+    return None
+
+
+def read_named(document: Document, rollout: Rollout) -> tuple[list[Document], list[Finding]]:
+    """Read the files that a rollout names; their documents know which key named them."""
+    folder = Path(document.file).parent
+    documents: list[Document] = []
+    findings: list[Finding] = []
+    for name in dict.fromkeys(_names(rollout)):
+        if "://" in name:
+            message = f"{name}: a URL is never fetched, expected a file beside the rollout"
+            findings.append(document.finding(Severity.ERROR, "file", message, path=("spec",)))
+            continue
+        read, problems = read_file(folder / name)
+        documents += read
+        findings += problems
+    return documents, findings
+
+
+def _names(rollout: Rollout) -> list[str]:
+    spec = rollout.spec
+    sources = [spec.experiment, *spec.metrics, *spec.deploy]
+    sources += [load.file for load in spec.load if load.file]
+    for promote in spec.promote.values():
+        sources += [promote] if isinstance(promote, str) else list(promote)
+    return [source for source in sources if isinstance(source, str)]
+
+
+def _read(paths: Sequence[Path]) -> tuple[list[Document], list[Finding]]:
+    documents: list[Document] = []
+    findings: list[Finding] = []
+    for path in paths:
+        for file in _files(path):
+            read, problems = read_file(file)
+            documents += read
+            findings += problems
+    if not documents and not findings:
+        names = ", ".join(map(str, paths)) or "no path"
+        findings.append(Finding(Severity.ERROR, "file", f"nothing to read in {names}"))
+    return documents, findings
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(p for p in path.iterdir() if p.suffix in SUFFIXES and p.is_file())
+    rollouts = [p for p in files if p.stem == "rollout"]
+    return rollouts or [p for p in files if not p.name.startswith("workflow")]
