@@ -5,6 +5,6 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the ``crossfade`` command."""
-    from crossfade.cli.app import run
+    from crossfade.cli.app import main as run
 
     run()

@@ -38,6 +38,12 @@ def at_host(request: Verify, host: str, port: int) -> Verify:
 
 def fortio_request(job: Manifest) -> Verify | None:
     """Return the request that a Job's fortio container sends, or None when it has none."""
+    words = fortio_command(job)
+    return None if words is None else _parse(words)
+
+
+def fortio_command(job: Mapping[str, Any]) -> list[str] | None:
+    """Return the words of a Job's fortio container, environment put in; None without one."""
     for container in _containers(job):
         if not _is_fortio(container):
             continue
@@ -47,11 +53,11 @@ def fortio_request(job: Manifest) -> Verify | None:
             for item in container.get("env") or []
             if isinstance(item, Mapping)
         }
-        return _parse([_expand(str(word), environment) for word in words])
+        return [_expand(str(word), environment) for word in words]
     return None
 
 
-def runs_fortio(job: Manifest) -> bool:
+def runs_fortio(job: Mapping[str, Any]) -> bool:
     """Return whether one of a Job's containers runs fortio."""
     return any(_is_fortio(container) for container in _containers(job))
 
@@ -61,7 +67,7 @@ def _is_fortio(container: Mapping[str, Any]) -> bool:
     return bool(words) and "fortio" in str(words[0])
 
 
-def _containers(job: Manifest) -> Iterator[Mapping[str, Any]]:
+def _containers(job: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     node: Any = job
     for key in ("spec", "template", "spec", "containers"):
         node = node.get(key) if isinstance(node, Mapping) else None

@@ -1,0 +1,128 @@
+"""A run on this machine: a world, a record, and the same steps that run in containers."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from crossfade.spec.rollout import Bundle
+from crossfade.verdict import Outcome
+from crossfade_steps import metrics
+from crossfade_steps.embedded.world import World, refuse_unknown_kinds
+from crossfade_steps.loop import conduct, version_objects
+from crossfade_steps.ports import Record
+from crossfade_steps.record_file import RecordFile
+from crossfade_steps.routers.objects import ObjectRouter
+from crossfade_steps.run import Ended, Run, Stopped
+
+Listener = Callable[[Mapping[str, Any]], None]
+
+
+class SystemClock:
+    """The real clock (port ``Clock``)."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        time.sleep(seconds)
+
+
+class _Told:
+    """A record that tells a listener of each entry once it is written."""
+
+    def __init__(self, record: Record, listener: Listener) -> None:
+        self._record, self._listener = record, listener
+        self.entries = record.entries
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        self._record.append(entry)
+        self._listener(entry)
+
+
+def run_here(bundle: Bundle, folder: Path, listener: Listener, say: Listener) -> Ended:
+    """Carry a rollout out on this machine; ``folder`` gets its record and its logs.
+
+    ``listener`` is called with each entry of the record, ``say`` with ``{"text": ...}`` while
+    things start.  Raises ``CrossfadeError`` when the world cannot be made or knows a kind not.
+    """
+    refuse_unknown_kinds(bundle)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bundle.json").write_text(bundle.to_json())
+    with _interrupts() as interrupted, World(folder / "logs", bundle.models) as world:
+        say({"text": f"envoy at {world.gateway.url}, prometheus at {world.monitoring.url}"})
+        run = _run(bundle, folder, world, listener)
+        run = _with_load(run, world, interrupted)
+        say({"text": "starting the models"})
+        return conduct(run)
+
+
+def _run(bundle: Bundle, folder: Path, world: World, listener: Listener) -> Run:
+    for manifest in bundle.deploy:  # on one machine every namespace is there
+        if manifest.get("kind") == "Namespace":
+            world.objects.apply(manifest)
+    settings = {**bundle.prometheus, "url": world.monitoring.url}
+    return Run(
+        name=folder.name,
+        bundle=bundle,
+        objects=world.objects,
+        router=ObjectRouter(bundle.experiment, world.objects),
+        sources=metrics.connect(bundle.metrics, {"prometheus": settings}),
+        readiness=world,
+        responder=world,
+        clock=SystemClock(),
+        record=_Told(RecordFile(folder / "record.jsonl"), listener),
+    )
+
+
+def _with_load(run: Run, world: World, interrupted: threading.Event) -> Run:
+    """Return the run with its alarm and its load, which need the run and the world."""
+
+    def alarm() -> Stopped | None:
+        if interrupted.is_set():
+            return Stopped(Outcome.CANCELLED, "interrupted: the safe weights are restored")
+        died = world.failed()
+        return Stopped(Outcome.FAILED, died) if died is not None else None
+
+    def start_load() -> None:
+        deployments = {
+            version: name.partition("/")[2]
+            for version, names in version_objects(run).items()
+            for name in names
+        }
+        for load in run.bundle.load:
+            world.start_load(load, deployments)
+
+    return Run(
+        **{name: getattr(run, name) for name in Run.__slots__ if name not in _LATE},
+        alarm=alarm,
+        start_load=start_load,
+    )
+
+
+_LATE = ("alarm", "start_load")
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Turn Ctrl-C and TERM into a flag: the run ends itself, in order."""
+    event = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        event.set()
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in signals}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,58 @@
+"""Jobs on one machine: a container that runs fortio becomes a fortio process.
+
+Side-cars that only wait (the seed's busybox) are not run: nothing here waits for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from crossfade.errors import SpecError
+from crossfade.spec.requests import fortio_command
+from crossfade_steps.embedded.processes import Child, Processes
+from crossfade_steps.embedded.tools import Tools
+from crossfade_steps.ports import Object, ObjectKey
+
+_OUTPUT = "-json"
+
+
+class JobController:
+    """Follows the store's Jobs; each becomes one process."""
+
+    def __init__(self, processes: Processes, tools: Tools, resolve: Callable[[str], str]) -> None:
+        self._processes, self._tools, self._resolve = processes, tools, resolve
+        self._children: dict[ObjectKey, Child] = {}
+
+    def follow(self, event: str, stored: Object) -> None:
+        """Start a Job's load when it is created, end it when it is deleted."""
+        if stored.get("kind") != "Job":
+            return
+        key = ObjectKey.of(stored)
+        if event == "deleted" and key in self._children:
+            self._processes.stop(self._children.pop(key))
+        elif event == "added":
+            command = local_command(stored, str(self._tools.fortio), self._resolve)
+            name = f"job-{key.namespace}-{key.name}"
+            self._children[key] = self._processes.start(name, command, may_end=True)
+
+
+def local_command(job: Mapping[str, Any], fortio: str, resolve: Callable[[str], str]) -> list[str]:
+    """Return the fortio command of a Job for this machine.
+
+    The program is the local one, the URL is resolved, and ``-json`` (a file on a volume of the
+    pod) is left out.  Raises ``SpecError`` when no container runs fortio.
+    """
+    words = fortio_command(job)
+    if words is None:
+        name = (job.get("metadata") or {}).get("name")
+        raise SpecError(
+            f"Job {name}: no container runs fortio",
+            hint="the embedded default runs load by fortio only; on a cluster any Job runs",
+        )
+    command = [fortio, *words[1:]]
+    if _OUTPUT in command:
+        i = command.index(_OUTPUT)
+        del command[i : i + 2]
+    return [resolve(word) if re.match(r"https?://", word) else word for word in command]

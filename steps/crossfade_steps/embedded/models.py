@@ -1,0 +1,137 @@
+"""One predictor as processes: Seldon's Python server with a model, and the executor before it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crossfade.errors import SpecError
+from crossfade_steps.embedded.processes import Child, Processes
+from crossfade_steps.embedded.tools import Tools, free_port
+
+SERVERS = Path(__file__).parent / "servers"
+IMPLEMENTATIONS = {
+    "SKLEARN_SERVER": ("SKLearnServer", "seldonio/sklearnserver:1.19.0"),
+    "XGBOOST_SERVER": ("XGBoostServer", "seldonio/xgboostserver:1.19.0"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """What one predictor of a SeldonDeployment asks for."""
+
+    namespace: str
+    deployment: str
+    name: str
+    node: str
+    implementation: str
+    model_uri: str
+
+    @classmethod
+    def of(cls, deployment: Mapping[str, Any], predictor: Mapping[str, Any]) -> Predictor:
+        """Read a predictor.  Raises ``SpecError`` for what the embedded default cannot run."""
+        metadata, graph = deployment["metadata"], predictor.get("graph") or {}
+        where = f"SeldonDeployment {metadata['namespace']}/{metadata['name']}"
+        implementation = str(graph.get("implementation", ""))
+        if graph.get("children") or implementation not in IMPLEMENTATIONS:
+            raise SpecError(
+                f"{where}: graph of {implementation or 'an own image'}"
+                f"{' with children' if graph.get('children') else ''}, expected one of "
+                f"{', '.join(IMPLEMENTATIONS)}",
+                hint="the embedded default serves prepackaged models only; compile the rollout "
+                "and run it on a cluster for anything else",
+            )
+        return cls(
+            str(metadata["namespace"]), str(metadata["name"]), str(predictor.get("name")),
+            str(graph.get("name")), implementation, str(graph.get("modelUri", "")),
+        )  # fmt: skip
+
+    @property
+    def service(self) -> str:
+        """Return the Service that Seldon makes: ``<deployment>-<predictor>.<namespace>``."""
+        return f"{self.deployment}-{self.name}.{self.namespace}"
+
+
+@dataclass(slots=True)
+class Copy:
+    """A running copy of a predictor."""
+
+    predictor: Predictor
+    model: Child
+    executor: Child
+    port: int
+    metrics_port: int
+
+    def ready(self) -> bool:
+        """Return whether the model answers through its executor."""
+        try:
+            url = f"http://127.0.0.1:{self.port}/ready"
+            with urllib.request.urlopen(url, timeout=1) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def local_model(uri: str, mirrors: Mapping[str, str], folder: Path) -> Path:
+    """Return the folder with the model's file.
+
+    ``mirrors`` maps the beginning of a URI to a local folder; without one the path of the URI is
+    looked for in ``folder``: the bucket's name, or what follows it.  Raises ``SpecError``.
+    """
+    for prefix, local in mirrors.items():
+        if uri.startswith(prefix):
+            return _existing(Path(local) / uri.removeprefix(prefix).strip("/"), uri)
+    if "://" not in uri:
+        return _existing(Path(uri), uri)
+    parts = [part for part in uri.partition("://")[2].split("/") if part]
+    for start in range(len(parts)):
+        candidate = folder.joinpath(*parts[start:])
+        if candidate.is_dir():
+            return candidate
+    raise SpecError(
+        f"model {uri}: not in the local mirror {folder}",
+        hint="its store cannot be reached from here: put the model's folder there, or name one "
+        "under spec.models",
+    )
+
+
+def _existing(path: Path, uri: str) -> Path:
+    if not path.is_dir():
+        raise SpecError(f"model {uri}: no folder {path}")
+    return path
+
+
+def start_copy(
+    predictor: Predictor, model: Path, number: int, processes: Processes, tools: Tools
+) -> Copy:
+    """Start the model server and the executor of one copy; they are not ready yet."""
+    server, image = IMPLEMENTATIONS[predictor.implementation]
+    http, metrics, port = free_port(), free_port(), free_port()
+    name = f"{predictor.namespace}-{predictor.deployment}-{predictor.name}-{number}"
+    parameters = [{"name": "model_uri", "value": str(model), "type": "STRING"}]
+    child = processes.start(
+        f"{name}-model",
+        [str(tools.model_server), server, "--service-type", "MODEL",
+         "--parameters", json.dumps(parameters), "--http-port", str(http),
+         "--metrics-port", str(metrics), "--grpc-workers", "0", "--workers", "1",
+         "--threads", "4", "--keepalive", "75", "--log-level", "WARNING"],
+        environment={
+            "PREDICTIVE_UNIT_ID": predictor.node, "PREDICTOR_ID": predictor.name,
+            "SELDON_DEPLOYMENT_ID": predictor.deployment, "PREDICTIVE_UNIT_IMAGE": image,
+            "PYTHONPATH": str(SERVERS), "OMP_NUM_THREADS": "1",
+        },
+        cwd=SERVERS,
+    )  # fmt: skip
+    executor = processes.start(
+        f"{name}-executor",
+        [sys.executable, "-m", "crossfade_steps.embedded.executor", "--port", str(port),
+         "--model", f"http://127.0.0.1:{http}", "--deployment", predictor.deployment,
+         "--predictor", predictor.name, "--node", predictor.node, "--image", image],
+    )  # fmt: skip
+    return Copy(predictor, child, executor, port, metrics)

@@ -1,0 +1,175 @@
+"""One machine made to look like the cluster that a rollout expects.
+
+An object store with three controllers: SeldonDeployments become model servers, VirtualServices
+become Envoy's routes, Jobs become fortio.  Prometheus scrapes what runs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import requests
+
+from crossfade.errors import BackendError, SpecError
+from crossfade.spec.rollout import Bundle, FeedbackLoad, FortioLoad, JobLoad
+from crossfade_steps.embedded.controllers import SeldonController, Surroundings
+from crossfade_steps.embedded.gateway import Gateway
+from crossfade_steps.embedded.jobs import JobController
+from crossfade_steps.embedded.monitoring import Monitoring
+from crossfade_steps.embedded.processes import Processes
+from crossfade_steps.embedded.store import Store
+from crossfade_steps.embedded.tools import find_tools
+from crossfade_steps.ports import Object, ObjectKey, Response
+
+KINDS = ("Namespace", "SeldonDeployment", "VirtualService", "Job")
+GATEWAY_HOSTS = ("gateway", "istio-ingressgateway")
+REQUEST_SECONDS = 10.0
+FEEDBACK_PATH = "/api/v1.0/feedback"
+
+
+class World:
+    """Everything a run needs on one machine; leaving the context ends all of it."""
+
+    def __init__(self, folder: Path, mirrors: Mapping[str, str]) -> None:
+        tools = find_tools()
+        self._folder = folder
+        self._tools = tools
+        self._processes = Processes(folder)
+        self._loads = 0
+        try:
+            self.objects = Store()
+            self.monitoring = Monitoring(folder, self._processes, tools)
+            self.gateway = Gateway(folder, self._processes, tools)
+            around = Surroundings(self.gateway, self.monitoring, self._processes, tools, mirrors)
+            self._seldon = SeldonController(self.objects, around)
+            self._jobs = JobController(self._processes, tools, self.resolve)
+            self.objects.subscribe(self._follow)
+        except BaseException:
+            self._processes.stop_all()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End every process."""
+        self._seldon.stop()
+        self._processes.stop_all()
+
+    def failed(self) -> str | None:
+        """Return which process died and why, or None."""
+        return self._processes.failed()
+
+    def resolve(self, url: str) -> str:
+        """Return a cluster's URL as one of this machine.
+
+        The gateway and deployed services by name; other hosts stay as they are.
+        """
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or 80
+        if host.split(".")[0] in GATEWAY_HOSTS:
+            local: int | None = self.gateway.port
+        else:
+            local = self.gateway.address_of(host, port)
+        if local is None:
+            return url
+        return parts._replace(scheme="http", netloc=f"127.0.0.1:{local}").geturl()
+
+    def pending(self, key: ObjectKey) -> str | None:
+        """Return why an object is not ready, None when it is (port ``Readiness``)."""
+        return self._seldon.pending(key) if key.kind == "SeldonDeployment" else None
+
+    def send(self, url: str, payload: str | None, headers: Mapping[str, str]) -> Response:
+        """Send one request as a user would (port ``Responder``)."""
+        method = "GET" if payload is None else "POST"
+        body = None if payload is None else payload.encode()
+        typed = {"Content-Type": "application/json", **headers}
+        try:
+            answer = requests.request(
+                method, self.resolve(url), data=body, headers=typed, timeout=REQUEST_SECONDS
+            )
+        except requests.RequestException as error:
+            raise BackendError(f"{url}: {type(error).__name__}") from error
+        return Response(answer.status_code, dict(answer.headers), answer.content)
+
+    def start_load(
+        self, load: JobLoad | FortioLoad | FeedbackLoad, deployments: Mapping[str, str]
+    ) -> None:
+        """Start one load; it ends with the world.
+
+        ``deployments`` maps each version to its ``namespace/name``: rewards go to the one that
+        answered, by the gateway's prefix path, as Seldon's clients do it.
+        """
+        self._loads += 1
+        if isinstance(load, JobLoad):
+            for job in load.jobs:
+                self.objects.create(job)
+        elif isinstance(load, FortioLoad):
+            command = fortio_words(load, self.resolve(load.url))
+            self._processes.start(
+                f"load-{self._loads}", [str(self._tools.fortio), *command], may_end=True
+            )
+        else:
+            self._start_feedback(load, deployments)
+
+    def _start_feedback(self, load: FeedbackLoad, deployments: Mapping[str, str]) -> None:
+        config = self._folder / f"feedback-{self._loads}.json"
+        resolved = {
+            **load.model_dump(mode="json"),
+            "url": self.resolve(load.url),
+            "feedback_url": self.resolve(load.feedback_url) if load.feedback_url else None,
+            "feedback_urls": {
+                version: f"{self.gateway.url}/seldon/{name}{FEEDBACK_PATH}"
+                for version, name in deployments.items()
+                if load.feedback_url is None
+            },
+        }
+        config.write_text(json.dumps(resolved))
+        module = "crossfade_steps.loadgen.feedback"
+        command = [sys.executable, "-m", module, str(config), str(config.with_suffix(".counts"))]
+        self._processes.start(f"load-{self._loads}", command)
+
+    def _follow(self, event: str, stored: Object) -> None:
+        self._seldon.follow(event, stored)
+        self._jobs.follow(event, stored)
+        if stored.get("kind") == "VirtualService":
+            self.gateway.route(event, stored)
+
+
+def fortio_words(load: FortioLoad, url: str) -> list[str]:
+    """Return fortio's arguments for a plain load that lasts until it is ended."""
+    words = ["load", "-quiet", "-t", "0", "-qps", str(load.qps), "-c", str(load.connections)]
+    for name, value in load.headers.items():
+        words += ["-H", f"{name}: {value}"]
+    if load.payload is not None:
+        words += ["-payload", load.payload]
+    return [*words, url]
+
+
+def refuse_unknown_kinds(bundle: Bundle) -> None:
+    """Raise ``SpecError`` naming every manifest that this machine cannot play."""
+    manifests: Iterable[Mapping[str, Any]] = [
+        *bundle.deploy,
+        *(manifest for documents in bundle.promote.values() for manifest in documents),
+    ]
+    unknown = sorted({str(m.get("kind")) for m in manifests} - set(KINDS))
+    if unknown:
+        raise SpecError(
+            f"the embedded default does not know {', '.join(unknown)} "
+            f"(it knows {', '.join(KINDS)})",
+            hint="crossfade compile makes the workflow that runs it on a cluster",
+        )

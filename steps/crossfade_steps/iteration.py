@@ -1,0 +1,99 @@
+"""One iteration: read, decide, record, write, read back, record that it is applied."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from crossfade import policies, record
+from crossfade.errors import BackendError
+from crossfade.verdict import Decision, Outcome
+from crossfade_steps.reading import observe
+from crossfade_steps.run import Run, Stopped
+
+MOST_DRIFTS = 3
+"""How often weights that somebody else changed are put back before the run is contested."""
+
+
+def iterate(run: Run, start: float) -> Decision:
+    """Run iterations until a decision ends the run, and return that decision.
+
+    Iteration k is due at ``start + k * interval`` (seconds since the epoch), whatever the ones
+    before it cost.  Raises ``Stopped`` on an alarm or when a foreign writer does not give up.
+    """
+    experiment = run.bundle.experiment
+    interval = experiment.spec.duration.interval_seconds
+    expected = dict(run.router.read().weights)
+    drifts, state = 0, dict[str, Any]()
+    for k in range(1, experiment.iterations + 1):
+        run.wait_until(start + k * interval)
+        drifts += _put_back(run, expected, drifts)
+        decision, state = decide(run, k, start, expected, state)
+        expected = dict(decision.weights)
+        apply(run, decision)
+        if decision.outcome is not None:
+            return decision
+    raise AssertionError("a policy must end the run at the last iteration")
+
+
+def decide(
+    run: Run, k: int, start: float, weights: Mapping[str, int], state: Mapping[str, Any]
+) -> tuple[Decision, dict[str, Any]]:
+    """Return decision k: the recorded one if there is one, else made now and recorded.
+
+    A recorded decision is never computed again (design section 3).
+    """
+    recorded = record.find_decision(run.record.entries(), k)
+    if recorded is not None:
+        return recorded[0], dict(recorded[1])
+    experiment, policy = run.bundle.experiment, policies.load(run.bundle.policy.name)
+    observation = observe(
+        experiment,
+        run.bundle.metrics,
+        run.sources,
+        iteration=k,
+        elapsed_seconds=max(1, math.floor(run.clock.now() - start)),
+        weights=weights,
+        budget_seconds=_budget(experiment.spec.duration.interval_seconds),
+    )
+    settings = policy.Settings.model_validate(run.bundle.policy.settings)
+    decision, new_state = policy.decide(experiment, settings, observation, state)
+    run.record.append(record.decision(observation, decision, new_state))
+    return decision, dict(new_state)
+
+
+def apply(run: Run, decision: Decision) -> None:
+    """Write the decision's weights, read them back, and record that they are in force.
+
+    A write that fails leaves the old weights in force and is recorded as such: the next iteration
+    starts from what the routing object says.
+    """
+    try:
+        state = run.router.read()
+        if dict(state.weights) != dict(decision.weights):
+            state = run.router.write(state, decision.weights)
+    except BackendError as error:
+        run.record.append(record.not_applied(decision.iteration, str(error)))
+        return
+    run.record.append(record.applied(decision.iteration, state.weights))
+
+
+def _put_back(run: Run, expected: dict[str, int], drifts: int) -> int:
+    """Put weights back that somebody else changed; return 1 if it was so."""
+    state = run.router.read()
+    if dict(state.weights) == expected:
+        return 0
+    if drifts >= MOST_DRIFTS:
+        raise Stopped(
+            Outcome.CONTESTED,
+            f"somebody else set the weights to {dict(state.weights)} instead of {expected} "
+            f"for the {drifts + 1}th time",
+        )
+    run.router.write(state, expected)
+    return 1
+
+
+def _budget(interval_seconds: int) -> float:
+    """Return how long an iteration may wait for its metrics: well inside the interval."""
+    return max(0.8, min(15.0, 0.8 * interval_seconds))

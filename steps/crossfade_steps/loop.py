@@ -1,0 +1,140 @@
+"""A whole run in one process: check, deploy, load, iterate, promote or restore, settle.
+
+The same functions run as the steps of a workflow; here they follow each other directly.
+"""
+
+from __future__ import annotations
+
+from crossfade import record
+from crossfade.errors import BackendError, CrossfadeError
+from crossfade.spec.ownership import single_owner
+from crossfade.verdict import Decision, Outcome
+from crossfade_steps import deploy, promote, safety
+from crossfade_steps.iteration import iterate
+from crossfade_steps.run import Ended, Run, Stopped
+from crossfade_steps.safety import Phase
+
+
+def conduct(run: Run) -> Ended:
+    """Carry a run out to its outcome; whatever happens, traffic ends on the phase's safe weights.
+
+    Never raises for anything that went wrong in the run: the outcome says it.  The last entry of
+    the record is that outcome.
+    """
+    deployed = deploy.Deployed()
+    try:
+        ended = _run(run, deployed)
+    except KeyboardInterrupt:
+        ended = Ended(Outcome.CANCELLED, "interrupted: the baseline serves all traffic")
+    except Stopped as stop:
+        ended = Ended(stop.outcome, str(stop))
+    except CrossfadeError as error:
+        ended = Ended(Outcome.FAILED, str(error) + (f" ({error.hint})" if error.hint else ""))
+    ended = _settle(run, ended)
+    _clean_up(run, deployed, ended)
+    run.record.append(record.outcome(ended.outcome, ended.sentence, ended.winner))
+    return ended
+
+
+def _run(run: Run, deployed: deploy.Deployed) -> Ended:
+    run.record.append(record.header(run.name, run.bundle, run.clock.now()))
+    _deploy(run, deployed)
+    run.notes.extend(deployed.notes)
+    objects = version_objects(run)
+    found = dict(run.router.read().weights)
+    safety.enter(run, Phase.STARTING, found)
+    candidates = [v.name for v in run.versions[1:]]
+    if any(_same(run, objects, name) for name in candidates):
+        return Ended(Outcome.KEPT, "nothing to compare: baseline and candidate run the same model")
+    _wait_ready(run, objects)
+    safety.enter(run, Phase.ITERATING, run.all_baseline)
+    run.start_load()
+    start = run.clock.now()
+    run.record.append(record.started(start))
+    decision = iterate(run, start)
+    return _conclude(run, decision, objects)
+
+
+def _conclude(run: Run, decision: Decision, objects: dict[str, tuple[str, ...]]) -> Ended:
+    if decision.outcome is not Outcome.PROMOTED or decision.winner is None:
+        return Ended(decision.outcome or Outcome.FAILED, decision.reason)
+    plan = promote.plan_promotion(run, decision.winner, hosts(run), objects)
+    try:
+        sentence = promote.promote(run, plan)
+    except BackendError as error:
+        return Ended(
+            Outcome.PROMOTION_FAILED,
+            f"{decision.winner} won but could not be promoted: {error}; "
+            f"its own copy serves all traffic",
+            decision.winner,
+        )
+    return Ended(Outcome.PROMOTED, f"{sentence}: {decision.reason}", decision.winner)
+
+
+def _deploy(run: Run, deployed: deploy.Deployed) -> None:
+    candidates = {name for v in run.versions[1:] for name in _objects_of(run, v.name)}
+    done = deploy.deploy(
+        run.bundle,
+        run.objects,
+        candidates=frozenset(candidates),
+        routed=frozenset(run.router.keys()),
+    )
+    deployed.created, deployed.found, deployed.notes = done.created, done.found, done.notes
+
+
+def version_objects(run: Run) -> dict[str, tuple[str, ...]]:
+    """Return each version's workloads as ``Kind/namespace/name``.
+
+    As ``versions:`` says, else whoever serves the host that the version's route points at.
+    """
+    return {version.name: _objects_of(run, version.name) for version in run.versions}
+
+
+def _objects_of(run: Run, version: str) -> tuple[str, ...]:
+    named = run.bundle.versions.get(version)
+    if named is not None and named.objects:
+        return named.objects
+    host = hosts(run).get(version)
+    if host is None:
+        return ()
+    return single_owner(version, host[0], run.bundle.deploy, run.bundle.namespace)
+
+
+def hosts(run: Run) -> dict[str, tuple[str, int]]:
+    """Return each version's destination as (host, port), where its routing object names one."""
+    return run.router.hosts(run.bundle.deploy)
+
+
+def _same(run: Run, objects: dict[str, tuple[str, ...]], candidate: str) -> bool:
+    pair = (objects.get(run.baseline, ()), objects.get(candidate, ()))
+    return deploy.same_model(pair, run.objects, run.bundle)
+
+
+def _wait_ready(run: Run, objects: dict[str, tuple[str, ...]]) -> None:
+    names = dict.fromkeys(name for group in objects.values() for name in group)
+    deploy.wait_until_ready(
+        [deploy.parse_name(name) for name in names],
+        run.readiness,
+        run.clock,
+        timeout_seconds=run.ready_timeout_seconds,
+        alarm=lambda: str(run.alarm() or "") or None,
+    )
+
+
+def _settle(run: Run, ended: Ended) -> Ended:
+    try:
+        safety.settle(run)
+    except CrossfadeError as error:
+        return Ended(Outcome.FAILED, f"{ended.sentence}; {error}", ended.winner)
+    return ended
+
+
+def _clean_up(run: Run, deployed: deploy.Deployed, ended: Ended) -> None:
+    """Remove the candidates' copies that this run made, unless traffic still needs one."""
+    if ended.outcome is Outcome.PROMOTION_FAILED:
+        return
+    if ended.outcome is Outcome.PROMOTED and not run.bundle.promote.get(ended.winner or ""):
+        return
+    kept = set(_objects_of(run, run.baseline))
+    names = [n for v in run.versions[1:] for n in _objects_of(run, v.name) if n not in kept]
+    safety.clean_up(run, deployed.created, tuple(names))

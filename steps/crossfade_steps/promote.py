@@ -1,0 +1,150 @@
+"""Promotion: the winner's model takes the baseline's place, and traffic never leaves a good copy.
+
+Order (design section 4): winner's own copy to 100 -> apply the promote documents except routes ->
+ready -> verify by real answers -> shift to the promoted copy -> the route document -> verify again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crossfade.errors import BackendError
+from crossfade.spec.ownership import WORKLOADS, object_name
+from crossfade.spec.requests import at_host, proving_request
+from crossfade.spec.rollout import Manifest, Verify
+from crossfade_steps import verify
+from crossfade_steps.deploy import wait_until_ready
+from crossfade_steps.ports import Object, ObjectKey
+from crossfade_steps.run import Run
+from crossfade_steps.safety import Phase, enter, settle
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The promote documents of one winner, sorted by what they are."""
+
+    winner: str
+    workloads: tuple[Manifest, ...]
+    routes: tuple[Manifest, ...]
+    promoted_version: str | None
+    host: tuple[str, int] | None
+    own_host: tuple[str, int] | None
+
+
+def promote(run: Run, plan: Plan) -> str:
+    """Carry the promotion out and return the sentence that says what was done.
+
+    Raises ``BackendError`` when it cannot be completed; traffic is then on a healthy copy.
+    """
+    enter(run, Phase.PROMOTING, run.only(plan.winner))
+    settle(run)
+    if not plan.workloads and not plan.routes:
+        return f"all traffic is on {plan.winner}'s own copy (no promote documents)"
+    model = _model_of(run, plan.own_host)
+    _replace(run, plan)
+    _prove_copy(run, plan, model)
+    _shift(run, plan, model)
+    return f"{plan.winner} serves all traffic from its promoted copy"
+
+
+def _replace(run: Run, plan: Plan) -> None:
+    for manifest in plan.workloads:
+        run.objects.apply(manifest)
+    keys = [
+        ObjectKey.of(manifest, run.bundle.namespace)
+        for manifest in plan.workloads
+        if manifest.get("kind") in WORKLOADS
+    ]
+    wait_until_ready(
+        keys,
+        run.readiness,
+        run.clock,
+        timeout_seconds=run.ready_timeout_seconds,
+        alarm=lambda: str(run.alarm() or "") or None,
+    )
+
+
+def _model_of(run: Run, host: tuple[str, int] | None) -> str:
+    request = proving_request(run.bundle)
+    if request is None or host is None:
+        return ""
+    return verify.served_model(verify.good_answer(at_host(request, *host), run.responder))
+
+
+def _prove_copy(run: Run, plan: Plan, model: str) -> None:
+    request = proving_request(run.bundle)
+    if request is None:
+        run.notes.append("promotion not verified by answers: no predicting load and no verify")
+    elif plan.host is not None:
+        verify.prove(at_host(request, *plan.host), run.responder, run.clock, model=model)
+
+
+def _shift(run: Run, plan: Plan, model: str) -> None:
+    """Move traffic to the promoted copy and its route; a failure puts the winner's copy back."""
+    before = [_stored(run, manifest) for manifest in plan.routes]
+    try:
+        if plan.promoted_version is not None:
+            run.router.write(run.router.read(), run.only(plan.promoted_version))
+        for manifest in plan.routes:
+            run.objects.apply(manifest)
+        _prove_gateway(run, plan, model)
+    except BackendError:
+        _put_back(run, plan, before)
+        raise
+    enter(run, Phase.VERIFIED, _settled_weights(run, plan))
+
+
+def _prove_gateway(run: Run, plan: Plan, model: str) -> None:
+    request: Verify | None = proving_request(run.bundle)
+    if request is not None:
+        header = plan.winner if plan.routes else ""
+        verify.prove(request, run.responder, run.clock, model=model, version=header)
+
+
+def _settled_weights(run: Run, plan: Plan) -> dict[str, int]:
+    """Return the weights as the promote documents left them: an empty mapping means theirs."""
+    if plan.routes or plan.promoted_version is None:
+        return {}
+    return run.only(plan.promoted_version)
+
+
+def _stored(run: Run, manifest: Manifest) -> Object | None:
+    return run.objects.get(ObjectKey.of(manifest, run.bundle.namespace))
+
+
+def _put_back(run: Run, plan: Plan, before: Sequence[Object | None]) -> None:
+    for manifest, stored in zip(plan.routes, before, strict=True):
+        if stored is not None:
+            key = ObjectKey.of(manifest, run.bundle.namespace)
+            replace = {"op": "replace", "path": "/spec", "value": stored["spec"]}
+            run.objects.patch(key, [replace])
+    settle(run)
+
+
+def plan_promotion(
+    run: Run, winner: str, hosts: dict[str, tuple[str, int]], objects: dict[str, tuple[str, ...]]
+) -> Plan:
+    """Sort the winner's promote documents and find which version's place they take.
+
+    ``hosts`` is each version's destination (host, port); ``objects`` its ``Kind/namespace/name``.
+    """
+    documents = [d for d in run.bundle.promote.get(winner, ()) if d.get("kind") != "Namespace"]
+    routed = {ref for v in run.versions if (ref := _routed(run, v)) is not None}
+    routes = tuple(d for d in documents if _name(run, d) in routed)
+    workloads = tuple(d for d in documents if _name(run, d) not in routed)
+    touched = {_name(run, manifest) for manifest in workloads}
+    place = next((v for v, names in objects.items() if touched & set(names)), None)
+    host = hosts.get(place) if place is not None else None
+    return Plan(winner, workloads, routes, place, host, hosts.get(winner))
+
+
+def _name(run: Run, manifest: Manifest) -> str:
+    return object_name(manifest, run.bundle.namespace)
+
+
+def _routed(run: Run, version: object) -> str | None:
+    ref = getattr(version, "weight_obj_ref", None)
+    if ref is None:
+        return None
+    return f"{ref.kind}/{ref.namespace or run.bundle.experiment.namespace}/{ref.name}"

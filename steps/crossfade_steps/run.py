@@ -1,0 +1,88 @@
+"""One run: everything it needs from the world, and how it waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from crossfade.errors import CrossfadeError
+from crossfade.spec.rollout import Bundle
+from crossfade.verdict import Outcome
+from crossfade_steps.ports import Clock, MetricSource, Objects, Readiness, Record, Responder, Router
+
+TICK_SECONDS = 0.25
+
+
+class Stopped(CrossfadeError):
+    """The run must end now: somebody asked for it, or a part of it died."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended, in one word and one sentence."""
+
+    outcome: Outcome
+    sentence: str
+    winner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run's name, its bundle, and the ports it acts through.
+
+    ``alarm`` gives the reason why the run must end now, or None; it is asked several times a
+    second.  ``start_load`` begins the load once both versions are ready.
+    """
+
+    name: str
+    bundle: Bundle
+    objects: Objects
+    router: Router
+    sources: Mapping[str, MetricSource]
+    readiness: Readiness
+    responder: Responder
+    clock: Clock
+    record: Record
+    alarm: Callable[[], Stopped | None] = lambda: None
+    start_load: Callable[[], None] = lambda: None
+    ready_timeout_seconds: float = 300.0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def baseline(self) -> str:
+        """Return the baseline's name."""
+        return self.bundle.experiment.versions[0].name
+
+    @property
+    def all_baseline(self) -> dict[str, int]:
+        """Return the weights that send every request to the baseline."""
+        return {v.name: 100 if v.name == self.baseline else 0 for v in self.versions}
+
+    @property
+    def versions(self) -> tuple[Any, ...]:
+        """Return the experiment's versions, the baseline first."""
+        return self.bundle.experiment.versions
+
+    def only(self, version: str) -> dict[str, int]:
+        """Return the weights that send every request to one version."""
+        return {v.name: 100 if v.name == version else 0 for v in self.versions}
+
+    def wait_until(self, due: float) -> None:
+        """Sleep until ``due`` (seconds since the epoch).  Raises ``Stopped`` on an alarm."""
+        while True:
+            self.raise_alarm()
+            left = due - self.clock.now()
+            if left <= 0:
+                return
+            self.clock.sleep(min(left, TICK_SECONDS))
+
+    def raise_alarm(self) -> None:
+        """Raise ``Stopped`` if the run must end now."""
+        stop = self.alarm()
+        if stop is not None:
+            raise stop

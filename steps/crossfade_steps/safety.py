@@ -1,0 +1,80 @@
+"""Which weights are safe at each phase of a run, and how they are restored.
+
+The safe weights are recorded *before* each phase begins, so that whoever ends the run (a handler,
+a guard, the next start after a crash) knows them without knowing why it ended (design section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from crossfade import record
+from crossfade.errors import BackendError, CrossfadeError
+from crossfade_steps.run import Run
+
+TRIES = 5
+PAUSE_SECONDS = 1.0
+
+
+class Phase(StrEnum):
+    """How far a run has come, as far as the safety of traffic is concerned."""
+
+    STARTING = "starting"
+    ITERATING = "iterating"
+    PROMOTING = "promoting"
+    VERIFIED = "verified"
+
+
+def enter(run: Run, phase: Phase, safe: Mapping[str, int]) -> None:
+    """Record that a phase begins and which weights are safe from here on."""
+    run.record.append(record.phase(phase.value, safe))
+
+
+def safe_weights(run: Run) -> dict[str, int] | None:
+    """Return the safe weights of the phase last entered, None before any."""
+    last = record.last_phase(run.record.entries())
+    return None if last is None else {name: int(weight) for name, weight in last[1].items()}
+
+
+def settle(run: Run) -> None:
+    """Bring the weights to the phase's safe ones; doing it twice does no harm.
+
+    Raises ``BackendError`` if they cannot be written after several tries.
+    """
+    safe = safe_weights(run)
+    if not safe:  # nothing begun, or the promoted route documents stand as they are
+        return
+    for attempt in range(TRIES):
+        try:
+            state = run.router.read()
+            if dict(state.weights) != safe:
+                run.router.write(state, safe)
+            return
+        except BackendError as error:
+            if attempt == TRIES - 1:
+                raise BackendError(
+                    f"safe weights {safe} not restored after {TRIES} tries: {error}",
+                    hint="set them by hand now: traffic may still reach a candidate",
+                ) from error
+            run.clock.sleep(PAUSE_SECONDS)
+
+
+def clean_up(run: Run, created: Mapping[str, str], names: tuple[str, ...]) -> list[str]:
+    """Delete the named objects that this run created and that nobody replaced since.
+
+    ``created`` maps ``Kind/namespace/name`` to the UID at creation.  Returns what was deleted;
+    a failure to delete is a note of the run, never its outcome.
+    """
+    from crossfade_steps.deploy import parse_name
+
+    deleted = []
+    for name in names:
+        if name not in created:
+            continue
+        try:
+            run.objects.delete(parse_name(name), uid=created[name])
+            deleted.append(name)
+        except CrossfadeError as error:
+            run.notes.append(f"{name} not deleted: {error}")
+    return deleted

@@ -1,0 +1,50 @@
+"""Read the files that a command names, and stop at what is wrong in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from crossfade.errors import Severity, SpecError
+from crossfade.lint import lint
+from crossfade.spec.loading import load
+from crossfade.spec.rollout import Bundle, Policy
+from crossfade.spec.source import Loaded
+
+
+def read(paths: Sequence[Path], settings: Sequence[str] = (), policy: str | None = None) -> Loaded:
+    """Load the files and lint them; the findings of both are in the answer.
+
+    ``settings`` are ``NAME=VALUE`` texts that replace NAME in load files.
+    """
+    loaded = load([*paths], substitutions=_pairs(settings))
+    if loaded.bundle is None:
+        return loaded
+    bundle = loaded.bundle
+    if policy is not None:
+        bundle = bundle.model_copy(update={"policy": _policy(bundle, policy)})
+    loaded = Loaded(bundle, loaded.findings, loaded.documents)
+    return Loaded(bundle, (*loaded.findings, *lint(loaded)), loaded.documents)
+
+
+def bundle_of(loaded: Loaded) -> Bundle:
+    """Return the bundle.  Raises ``SpecError`` with the errors that stand in the way of one."""
+    if loaded.bundle is None:
+        errors = [f for f in loaded.findings if f.severity is Severity.ERROR]
+        raise SpecError(f"{len(errors)} error(s) in what was given", findings=errors)
+    return loaded.bundle
+
+
+def _policy(bundle: Bundle, name: str) -> Policy:
+    """Return the named policy; the file's settings belong to the policy that it names."""
+    return bundle.policy if bundle.policy.name == name else Policy(name=name)
+
+
+def _pairs(settings: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not name or not equals:
+            raise SpecError(f"--set {setting!r}: expected NAME=VALUE")
+        pairs[name] = value
+    return pairs

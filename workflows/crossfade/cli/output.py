@@ -1,0 +1,54 @@
+"""What the screen shows: data to stdout, everything else to stderr, readable without colour."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from rich.console import Console
+
+from crossfade.errors import CrossfadeError, Finding, Severity, SpecError
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False)
+
+
+def show_error(error: CrossfadeError) -> None:
+    """Print an error with its findings and its remedy."""
+    print(f"error: {error}", file=sys.stderr)
+    if isinstance(error, SpecError):
+        show_findings(error.findings)
+    if error.hint:
+        print(f"\nhint: {error.hint}", file=sys.stderr)
+
+
+def show_findings(findings: Iterable[Finding], *, to_stdout: bool = False) -> None:
+    """Print one finding a paragraph: place, severity, rule, sentence, remedy."""
+    stream = sys.stdout if to_stdout else sys.stderr
+    for finding in findings:
+        print(str(finding), file=stream)
+        if finding.hint:
+            print(f"    hint: {finding.hint}", file=stream)
+
+
+def findings_json(findings: Iterable[Finding]) -> str:
+    """Return the findings as a JSON list."""
+    return json.dumps([asdict(finding) for finding in findings], indent=2)
+
+
+def count(findings: Iterable[Finding]) -> tuple[int, int]:
+    """Return how many errors and how many warnings there are."""
+    severities = [finding.severity for finding in findings]
+    return severities.count(Severity.ERROR), severities.count(Severity.WARNING)
+
+
+def tally(findings: Iterable[Finding]) -> str:
+    """Return ``2 errors, 1 warning``."""
+    errors, warnings = count(tuple(findings))
+    words = [
+        f"{number} {word}{'' if number == 1 else 's'}"
+        for number, word in ((errors, "error"), (warnings, "warning"))
+    ]
+    return ", ".join(words)

@@ -1,0 +1,78 @@
+"""What a run shows while it goes on: one row an iteration, from the record's entries so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+
+from crossfade import record
+from crossfade.record import Entry
+from crossfade.spec.experiment import Experiment
+from crossfade.verdict import Decision, Judgement, Observation, Verdict
+
+MARKS = {Judgement.MET: "ok", Judgement.MISSED: "MISSED", Judgement.UNKNOWN: "?"}
+
+
+def table(entries: Sequence[Entry]) -> Table:
+    """Return the table of all iterations so far."""
+    experiment, _ = record.read_header(entries)
+    grid = Table(title=_title(experiment, entries), title_justify="left", show_lines=False)
+    grid.add_column("it.", justify="right")
+    grid.add_column("weights", justify="center")
+    for version in experiment.versions:
+        grid.add_column(version.name)
+    grid.add_column("reason", overflow="fold")
+    for entry in record.of_type(entries, "decision"):
+        observation, decision, _ = record.read_decision(entry)
+        cells = [_cell(experiment, observation, decision, v.name) for v in experiment.versions]
+        grid.add_row(str(decision.iteration), weights(decision.weights), *cells, decision.reason)
+    return grid
+
+
+def line(entries: Sequence[Entry]) -> str | None:
+    """Return the newest entry in one line for a log, None when it has nothing to tell."""
+    entry = entries[-1]
+    if entry["type"] == "phase":
+        return f"phase {entry['phase']}: safe weights {weights(entry['safe']) or 'as promoted'}"
+    if entry["type"] == "decision":
+        experiment, _ = record.read_header(entries)
+        _, decision, _ = record.read_decision(entry)
+        return f"iteration {decision.iteration}/{experiment.iterations}: {decision.reason}"
+    if entry["type"] == "not-applied":
+        return f"iteration {entry['iteration']}: weights not written: {entry['reason']}"
+    return None
+
+
+def weights(values: Mapping[str, int]) -> str:
+    """Return ``90/10``, the baseline first."""
+    return "/".join(str(value) for value in values.values())
+
+
+def _title(experiment: Experiment, entries: Sequence[Entry]) -> str:
+    done = len(record.of_type(entries, "decision"))
+    phase = record.last_phase(entries)
+    return (
+        f"{experiment.name}: {phase[0] if phase else 'starting'}, "
+        f"iteration {done}/{experiment.iterations}"
+    )
+
+
+def _cell(
+    experiment: Experiment, observation: Observation, decision: Decision, version: str
+) -> str:
+    own = [verdict for verdict in decision.verdicts if verdict.version == version]
+    lines = [f"{_short(v)} {number(v.value)} {MARKS[v.judgement]}" for v in own]
+    if decision.rewards:
+        star = " *" if version in decision.best else ""
+        lines.append(f"reward {number(decision.rewards[version])}{star}")
+    return "\n".join(lines)
+
+
+def _short(verdict: Verdict) -> str:
+    return verdict.metric.partition("/")[2]
+
+
+def number(value: float | None) -> str:
+    """Return a value to four digits; an unknown one is no number."""
+    return "-" if value is None else f"{value:.4g}"
