@@ -23,11 +23,16 @@ POLL_SECONDS = 0.2
 
 @dataclass(slots=True)
 class Deployed:
-    """What a deployment did: UIDs by object, those created by this run, and what it left alone."""
+    """What a deployment did: UIDs by object created or found, and what it left alone.
+
+    ``objects`` are each version's workloads as ``Kind/namespace/name``, as the routes were before
+    anything was promoted.
+    """
 
     created: dict[str, str] = field(default_factory=dict)
     found: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    objects: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def deploy(

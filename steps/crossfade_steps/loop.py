@@ -40,7 +40,7 @@ def _run(run: Run, deployed: deploy.Deployed) -> Ended:
     run.record.append(record.header(run.name, run.bundle, run.clock.now()))
     _deploy(run, deployed)
     run.notes.extend(deployed.notes)
-    objects = version_objects(run)
+    objects = deployed.objects = version_objects(run)
     found = dict(run.router.read().weights)
     safety.enter(run, Phase.STARTING, found)
     candidates = [v.name for v in run.versions[1:]]
@@ -135,6 +135,7 @@ def _clean_up(run: Run, deployed: deploy.Deployed, ended: Ended) -> None:
         return
     if ended.outcome is Outcome.PROMOTED and not run.bundle.promote.get(ended.winner or ""):
         return
-    kept = set(_objects_of(run, run.baseline))
-    names = [n for v in run.versions[1:] for n in _objects_of(run, v.name) if n not in kept]
+    objects = deployed.objects
+    kept = set(objects.get(run.baseline, ()))
+    names = [n for v in run.versions[1:] for n in objects.get(v.name, ()) if n not in kept]
     safety.clean_up(run, deployed.created, tuple(names))

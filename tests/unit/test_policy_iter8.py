@@ -255,7 +255,7 @@ def test_conformance_keeps_its_only_version() -> None:
 def test_where_exact_compatibility_is_unsafe_is_said() -> None:
     canary = experiment(pattern="Canary", direction=None, limits=())
 
-    assert [f.rule for f in unsafe(experiment())] == ["V9", "V26"]
+    assert [f.rule for f in unsafe(experiment())] == ["V9", "D30", "V26"]
     assert [f.rule for f in unsafe(canary)] == ["V9", "V28"]
 
 

@@ -28,10 +28,14 @@ def read(paths: Sequence[Path], settings: Sequence[str] = (), policy: str | None
 
 
 def bundle_of(loaded: Loaded) -> Bundle:
-    """Return the bundle.  Raises ``SpecError`` with the errors that stand in the way of one."""
-    if loaded.bundle is None:
-        errors = [f for f in loaded.findings if f.severity is Severity.ERROR]
-        raise SpecError(f"{len(errors)} error(s) in what was given", findings=errors)
+    """Return the bundle.  Raises ``SpecError`` with the errors that stand in the way of one.
+
+    The predecessor's own traps (rules D...) are told but do not stop anything: its files run.
+    """
+    errors = [f for f in loaded.findings if f.severity is Severity.ERROR]
+    stopping = [f for f in errors if loaded.bundle is None or not f.rule.startswith("D")]
+    if loaded.bundle is None or stopping:
+        raise SpecError(f"{len(stopping)} error(s) in what was given", findings=stopping)
     return loaded.bundle
 
 

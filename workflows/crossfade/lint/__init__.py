@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from crossfade import policies
 from crossfade.errors import Finding
+from crossfade.lint import experiments, manifests, queries  # the import registers their rules
+from crossfade.lint.rule import RULES, Context, Rule
 from crossfade.spec.source import Loaded
+
+__all__ = ["RULES", "Rule", "experiments", "lint", "manifests", "queries"]
 
 
 def lint(loaded: Loaded) -> tuple[Finding, ...]:
-    """Return the findings of every rule; none when there is no bundle to look at."""
+    """Return the findings of every rule and of the policy; none when there is no bundle.
+
+    What the rollout's policy lists under ``accept`` is left out: somebody has decided about it.
+    """
     if loaded.bundle is None:
         return ()
+    context = Context.of(loaded)
+    found = [finding for rule in RULES for finding in rule.findings(context)]
     policy = policies.load(loaded.bundle.policy.name)
-    return tuple(policy.unsafe(loaded.bundle.experiment))
+    accepted = loaded.bundle.policy.settings.get("accept") or ()
+    unsafe = policy.unsafe(loaded.bundle.experiment)
+    place = context.experiment_document
+    found += [f.at(file=place.file) for f in unsafe if f.rule not in accepted]
+    return tuple(dict.fromkeys(found))

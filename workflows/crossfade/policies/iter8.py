@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -32,9 +33,14 @@ EXPLORATION = Fraction(1, 10)
 
 
 class Settings(BaseModel):
-    """The policy has none: its numbers are the predecessor's."""
+    """The rule's numbers are the predecessor's and cannot be set.
+
+    ``accept`` lists the unsafe behaviours (V9, V26, V28, D30) that the user has decided about.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accept: tuple[Literal["V9", "V26", "V28", "D30"], ...] = ()
 
 
 def decide(
@@ -138,6 +144,13 @@ def unsafe(experiment: Experiment) -> tuple[Finding, ...]:
     if pattern is not TestingPattern.CONFORMANCE and _moves(experiment):
         found.append(_warning("V9", "weights move without data: a candidate is sent 5 % of the "
                               "traffic before anything is known of it"))  # fmt: skip
+    if _moves(experiment) and spec.criteria.objectives and len(experiment.versions) > 1:
+        found.append(
+            _warning(
+                "D30",
+                "a candidate that misses its objectives keeps 5 % of the traffic until the end",
+            )
+        )
     if pattern in (TestingPattern.AB, TestingPattern.ABN):
         found.append(_warning("V26", "a version wins when only its own reward is known, whatever "
                               "the number of requests"))  # fmt: skip

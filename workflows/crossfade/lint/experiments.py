@@ -1,0 +1,157 @@
+"""Rules about the experiment itself: how long, how much, and what happens at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from crossfade.lint.rule import Context, Place, rule
+from crossfade.spec.experiment import TestingPattern
+from crossfade.spec.requests import fortio_command
+from crossfade.spec.rollout import FeedbackLoad, FortioLoad, JobLoad
+
+SCRAPE_SECONDS = 15.0
+SMALLEST_SHARE = 0.05
+FEWEST_REQUESTS = 20
+LOWEST_RATE = 1.0
+
+
+@rule(
+    "D6",
+    "the interval is shorter than two scrapes",
+    "make it at least twice the scrape interval, or state spec.prometheus.scrape_interval",
+)
+def interval_under_two_scrapes(context: Context) -> Iterator[Place]:
+    """``rate`` and ``increase`` need two samples in their window."""
+    scrape = float(context.bundle.prometheus.get("scrape_interval") or SCRAPE_SECONDS)
+    interval = context.experiment.spec.duration.interval_seconds
+    asks = any(s.range_seconds for asked in context.asked for s in asked.query.selectors())
+    if asks and interval < 2 * scrape:
+        message = f"intervalSeconds {interval} is less than two scrapes of {scrape:g} s"
+        yield context.at_experiment(message, "spec", "duration", "intervalSeconds")
+
+
+@rule("D8", "a counter's increase is guessed from very few events", "raise the load or the window")
+def increase_of_few(context: Context) -> Iterator[Place]:
+    """``increase`` loses a counter's first sample and extrapolates the rest."""
+    rate = _rate(context)
+    if rate is None or rate * SMALLEST_SHARE >= LOWEST_RATE:
+        return
+    for asked in context.asked:
+        if any("increase" in s.functions for s in asked.query.selectors()):
+            share = rate * SMALLEST_SHARE
+            yield asked.place(f"increase() of about {share:g} events a second is mostly a guess")
+            return
+
+
+@rule(
+    "D9",
+    "the first decisions rest on a handful of requests",
+    "raise the load or the interval: no rule can tell good from bad by so few",
+)
+def few_requests(context: Context) -> Iterator[Place]:
+    """Find loads whose first 5 % is only a few requests an interval."""
+    rate = _rate(context)
+    if rate is None or len(context.experiment.versions) < 2:
+        return
+    interval = context.experiment.spec.duration.interval_seconds
+    expected = rate * SMALLEST_SHARE * interval
+    if expected < FEWEST_REQUESTS:
+        message = (
+            f"{rate:g} requests a second give a candidate at 5 % about {expected:.3g} requests an "
+            f"interval, expected at least {FEWEST_REQUESTS}"
+        )
+        yield context.at_experiment(message, "spec", "duration", "intervalSeconds")
+
+
+@rule(
+    "D15",
+    "a promotion is fetched from the internet",
+    "keep the manifest beside the rollout and name it under spec.promote",
+)
+def promote_from_url(context: Context) -> Iterator[Place]:
+    """Find promotions named by a URL: what it gives can change or vanish."""
+    for i, version in enumerate(context.experiment.versions):
+        where = ("baseline",) if i == 0 else ("candidates", i - 1)
+        for j, variable in enumerate(version.variables):
+            if "://" in variable.value:
+                message = f"variable {variable.name} of {version.name} is a URL: it is not fetched"
+                path = ("spec", "versionInfo", *where, "variables", j)
+                yield context.at_experiment(message, *path)
+
+
+@rule(
+    "D16",
+    "an action runs a shell command with inserted text",
+    "name the winner's manifests under spec.promote",
+)
+def shell_action(context: Context) -> Iterator[Place]:
+    """Actions with commands are never run: ``promote`` replaces them."""
+    for action, tasks in (context.experiment.spec.strategy.actions or {}).items():
+        for i, task in enumerate(tasks or ()):
+            if task.task in ("common/exec", "common/bash"):
+                message = f"{action}[{i}] ({task.task}) is never run"
+                yield context.at_experiment(message, "spec", "strategy", "actions", action, i)
+
+
+@rule("D20", "the experiment has no namespace", "write metadata.namespace")
+def no_namespace(context: Context) -> Iterator[Place]:
+    """Find a missing namespace: references to metrics and routes depend on it."""
+    if context.experiment.metadata.namespace is None:
+        message = f"experiment {context.experiment.name} has no namespace, default is assumed"
+        yield context.at_experiment(message, "metadata")
+
+
+@rule(
+    "D22",
+    "nothing ends the experiment early",
+    "set rollback_on_failure on the objectives that must hold",
+)
+def never_rolls_back(context: Context) -> Iterator[Place]:
+    """Without it a bad candidate keeps its traffic until the last iteration."""
+    objectives = context.experiment.spec.criteria.objectives
+    pattern = context.experiment.spec.strategy.testing_pattern
+    if pattern is TestingPattern.CONFORMANCE or context.bundle.policy.name != "iter8":
+        return
+    if objectives and not any(o.rollback_on_failure for o in objectives):
+        message = "no objective has rollback_on_failure: a bad candidate stays until the end"
+        yield context.at_experiment(message, "spec", "criteria", "objectives")
+
+
+@rule(
+    "D26",
+    "the metric store is asked over plain HTTP at a short name",
+    "write its full name and https where it has it, or set spec.prometheus.url",
+)
+def short_plain_url(context: Context) -> Iterator[Place]:
+    """Find short service names: they depend on where they are resolved."""
+    if context.bundle.prometheus.get("url"):
+        return
+    for key, metric in context.bundle.metrics.items():
+        url = (metric.spec.url_template or "").strip()
+        host = urlsplit(url).hostname or ""
+        if url.startswith("http://") and 0 < host.count(".") < 3:
+            document = context.metric_document(key)
+            message = f"metric {key}: {host} is a short name, asked over plain HTTP"
+            yield Place(document, ("spec", "urlTemplate"), message)
+
+
+def _rate(context: Context) -> float | None:
+    """Return the predictions a second that the rollout's own load sends, None when unknown."""
+    rates = []
+    for load in context.bundle.load:
+        if isinstance(load, FeedbackLoad | FortioLoad):
+            rates.append(load.qps)
+        elif isinstance(load, JobLoad):
+            rates += [rate for job in load.jobs if (rate := _job_rate(job)) is not None]
+    return sum(rates) if rates else None
+
+
+def _job_rate(job: dict[str, object]) -> float | None:
+    words = fortio_command(job) or []
+    if not words or words[-1].rstrip("/").endswith("/feedback") or "-qps" not in words[:-1]:
+        return None
+    try:
+        return float(words[words.index("-qps") + 1])
+    except ValueError:
+        return None
