@@ -2,6 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crossfade.errors import Finding, Severity, SpecError
+from crossfade.lint import lint
+from crossfade.spec.loading import load
+from crossfade.spec.rollout import Bundle
+from crossfade.spec.source import Loaded
+
+if TYPE_CHECKING:
+    from hera.workflows import CronWorkflow, Workflow, WorkflowTemplate
+
+    from crossfade_steps.run import Ended
+
 
 class Rollout:
-    """A rollout, ready to be compiled, submitted or run."""
+    """A rollout, ready to be compiled or run; ``bundle`` is everything it consists of."""
+
+    def __init__(self, bundle: Bundle, findings: Sequence[Finding] = ()) -> None:
+        self.bundle = bundle
+        self.findings = tuple(findings)
+
+    @classmethod
+    def load(cls, *paths: str | Path, substitutions: Mapping[str, str] | None = None) -> Rollout:
+        """Load a rollout file, or a folder with an experiment and its files.
+
+        Raises ``SpecError`` with every finding when it cannot be carried out.
+        """
+        loaded = load([Path(path) for path in paths], substitutions=substitutions)
+        if loaded.bundle is None:
+            errors = [f for f in loaded.findings if f.severity is Severity.ERROR]
+            text = "\n".join(str(finding) for finding in errors)
+            raise SpecError(f"{len(errors)} error(s) in what was given\n{text}", findings=errors)
+        return cls(loaded.bundle, (*loaded.findings, *lint(loaded)))
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Rollout:
+        """Return the rollout of a bundle made in Python."""
+        return cls(bundle, lint(Loaded(bundle, (), ())))
+
+    def workflow(self) -> Workflow:
+        """Return Hera's Workflow."""
+        from crossfade import compiler
+
+        return compiler.workflow(self.bundle)
+
+    def workflow_template(self) -> WorkflowTemplate:
+        """Return Hera's WorkflowTemplate."""
+        from crossfade import compiler
+
+        return compiler.workflow_template(self.bundle)
+
+    def cron_workflow(self, schedule: str) -> CronWorkflow:
+        """Return Hera's CronWorkflow for a schedule such as ``0 2 * * *`` (UTC)."""
+        from crossfade import compiler
+
+        return compiler.cron_workflow(self.bundle, schedule)
+
+    def yaml(self, **options: Any) -> str:
+        """Return the workflow as YAML that every parser reads alike (see ``compile_text``)."""
+        from crossfade import compiler
+
+        return compiler.compile_text(self.bundle, **options)
+
+    def run(self, folder: str | Path = ".crossfade/runs/python") -> Ended:
+        """Carry the rollout out on this machine and return how it ended."""
+        from crossfade_steps.embedded.here import run_here
+
+        return run_here(self.bundle, Path(folder), lambda entry: None, lambda entry: None)

@@ -32,27 +32,27 @@ class Step:
 
 
 CHECK = Step("check", ("run", "bundle"), ("start", "digest", "summary"), ("0", "", "failed"))
-DEPLOY = Step("deploy", ("run", "bundle"), ("action", "summary"), ("restore", "failed"))
-LOAD = Step("load", ("run", "bundle"), ("summary",), ("failed",))
-EVALUATE = Step("evaluate", ("run", "bundle", "k", "start", "digest"))
+DEPLOY = Step("deploy", ("run", "bundle", "digest"), ("action", "summary"), ("restore", "failed"))
+LOAD = Step("load", ("run", "bundle", "digest"), ("start", "summary"), ("0", "failed"))
+EVALUATE = Step("evaluate", ("run", "bundle", "digest", "start", "k"))
 SET_WEIGHTS = Step(
     "set-weights",
-    ("run", "bundle", "k", "start", "digest"),
-    ("action", "next", "summary"),
-    ("restore", "0", "failed"),
+    ("run", "bundle", "digest", "start", "k"),
+    ("action", "next", "pause", "summary"),
+    ("restore", "0", "1s", "failed"),
 )
 ITERATE = Step(
-    "iterate", ("run", "bundle", "start", "digest"), ("action", "summary"), ("restore", "failed")
+    "iterate", ("run", "bundle", "digest", "start"), ("action", "summary"), ("restore", "failed")
 )
+WATCH = Step("watch", ("run", "bundle", "digest"), ("summary",), ("failed",))
 PROMOTE = Step("promote", ("run", "bundle", "digest"), ("summary",), ("failed",))
 RESTORE = Step("restore", ("run", "bundle", "digest"), ("summary",), ("failed",))
-VERIFY = Step("verify", ("run", "bundle", "digest"), ("outcome", "summary"), ("failed", "failed"))
-GUARD = Step("guard", ("run", "bundle"))
+VERIFY = Step("verify", ("run", "bundle", "digest"), ("summary",), ("failed",))
 FINISH = Step("finish", ("run", "bundle"), ("outcome", "summary"), ("failed", "failed"))
 
 STEPS = (
-    CHECK, DEPLOY, LOAD, EVALUATE, SET_WEIGHTS, ITERATE, PROMOTE, RESTORE, VERIFY, GUARD, FINISH,
+    CHECK, DEPLOY, LOAD, EVALUATE, SET_WEIGHTS, ITERATE, WATCH, PROMOTE, RESTORE, VERIFY, FINISH,
 )  # fmt: skip
 
 # Values of the output ``action``: what the workflow does next.
-CONTINUE, PROMOTE_NOW, RESTORE_NOW = "continue", "promote", "restore"
+ITERATE_NOW, CONTINUE, PROMOTE_NOW, RESTORE_NOW = "iterate", "continue", "promote", "restore"

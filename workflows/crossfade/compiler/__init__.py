@@ -1,10 +1,23 @@
-"""The compiler: a bundle to an Argo Workflow, through Hera."""
+"""The compiler: a bundle to an Argo Workflow, through Hera, which nothing else imports."""
 
 from __future__ import annotations
 
-from crossfade.spec.rollout import Bundle
+from importlib.util import find_spec
 
+from crossfade.errors import CrossfadeError
 
-def compile_text(bundle: Bundle, *, kind: str = "workflow", schedule: str | None = None) -> str:
-    """Return the workflow as YAML."""
-    raise NotImplementedError
+if find_spec("hera") is None:
+    raise CrossfadeError(
+        "compiling needs Hera, which is not installed",
+        hint="pip install 'crossfade[compiler]'",
+    )
+
+from crossfade.compiler.workflow import (
+    compile_text,
+    cron_workflow,
+    to_dict,
+    workflow,
+    workflow_template,
+)
+
+__all__ = ["compile_text", "cron_workflow", "to_dict", "workflow", "workflow_template"]
