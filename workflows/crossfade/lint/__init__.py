@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from crossfade import policies
 from crossfade.errors import Finding
-from crossfade.lint import experiments, manifests, queries  # the import registers their rules
+from crossfade.lint import (  # the import registers their rules
+    experiments,
+    manifests,
+    queries,
+    sources,
+)
 from crossfade.lint.rule import RULES, Context, Rule
 from crossfade.spec.source import Loaded
 
-__all__ = ["RULES", "Rule", "experiments", "lint", "manifests", "queries"]
+__all__ = ["RULES", "Rule", "experiments", "lint", "manifests", "queries", "sources"]
 
 
 def lint(loaded: Loaded) -> tuple[Finding, ...]:

@@ -91,13 +91,14 @@ def unequal_resources(context: Context) -> Iterator[Place]:
         for document in context.documents
         if document.kind in WORKLOADS and document.data in context.bundle.deploy
     ]
-    sizes = [_size(document.data) for document in documents]
-    for document, size in zip(documents, sizes, strict=True):
+    sizes = {document.file + str(document.line(())): _size(document.data) for document in documents}
+    distinct = {size for whole in sizes.values() for size in whole}
+    for document in documents:
         name = (document.data.get("metadata") or {}).get("name")
-        if None in size:
+        if None in sizes[document.file + str(document.line(()))]:
             message = f"{document.kind} {name} says nothing of its replicas"
             yield Place(document, ("spec",), message)
-        elif len(set(sizes)) > 1:
+        elif len(distinct) > 1:
             message = f"{document.kind} {name} has other replicas or resources than its rival"
             yield Place(document, ("spec",), message)
 

@@ -1,0 +1,252 @@
+"""Each rule on a small input where it fires, and on its twin where it does not."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from crossfade.lint import RULES, lint
+from crossfade.spec.assembly import assemble
+from crossfade.spec.source import Document, Loaded
+
+CLIENT = "seldon_api_executor_client_requests_seconds"
+SERVER = "seldon_api_executor_server_requests_seconds"
+S = "deployment_name='$sid'"
+EXPERIMENT: dict[str, Any] = {
+    "apiVersion": "iter8.tools/v2alpha2",
+    "kind": "Experiment",
+    "metadata": {"name": "e", "namespace": "default"},
+    "spec": {
+        "target": "t",
+        "strategy": {"testingPattern": "A/B"},
+        "criteria": {
+            "rewards": [{"metric": "reward", "preferredDirection": "High"}],
+            "objectives": [{"metric": "m", "upperLimit": 0.1, "rollback_on_failure": True}],
+        },
+        "duration": {"intervalSeconds": 60},
+        "versionInfo": {
+            "baseline": {"name": "a", "variables": [{"name": "sid", "value": "x"}]},
+            "candidates": [{"name": "b", "variables": [{"name": "sid", "value": "y"}]}],
+        },
+    },
+}
+for i, version in enumerate(
+    [
+        EXPERIMENT["spec"]["versionInfo"]["baseline"],
+        *EXPERIMENT["spec"]["versionInfo"]["candidates"],
+    ]
+):
+    version["weightObjRef"] = {
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "name": "vs",
+        "namespace": "default", "fieldPath": f".spec.http[0].route[{i}].weight",
+    }  # fmt: skip
+
+
+def metric(name: str, query: str, **spec: Any) -> dict[str, Any]:
+    url = "http://prometheus.monitoring.svc.cluster.local/api/v1/query"
+    body = {"provider": "prometheus", "params": [{"name": "query", "value": query}],
+            "urlTemplate": url, **spec}  # fmt: skip
+    return {
+        "apiVersion": "iter8.tools/v2alpha2",
+        "kind": "Metric",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": body,
+    }
+
+
+GOOD_REWARD = f"sum(rate(r_total{{{S}}}[60s])) / (sum(rate(n_total{{{S}}}[60s])) > 0)"
+GOOD = f"sum(rate(errors_total{{{S}}}[60s])) / (sum(rate(n_total{{{S}}}[60s])) > 0)"
+
+
+def rules(
+    query: str = GOOD,
+    *,
+    reward: str = GOOD_REWARD,
+    edit: Any = None,
+    others: tuple[dict[str, Any], ...] = (),
+    name: str = "m",
+    **spec: Any,
+) -> list[str]:
+    """Return the ids of the rules that fire, those of the policy left out."""
+    experiment = copy.deepcopy(EXPERIMENT)
+    if name != "m":
+        experiment["spec"]["criteria"]["objectives"][0]["metric"] = name
+    if edit is not None:
+        edit(experiment)
+    data = [experiment, metric(name, query, **spec), metric("reward", reward), *others]
+    documents = tuple(Document(f"f{i}.yaml", item) for i, item in enumerate(data))
+    bundle, problems = assemble(documents, {})
+    assert problems == []
+    found = lint(Loaded(bundle, (), documents))
+    return sorted({f.rule for f in found if f.rule not in ("V9", "V26", "D30", "V28")})
+
+
+def limit(value: Any) -> Any:
+    def edit(experiment: dict[str, Any]) -> None:
+        experiment["spec"]["criteria"]["objectives"][0]["upperLimit"] = value
+
+    return edit
+
+
+def without_namespace(experiment: dict[str, Any]) -> None:
+    del experiment["metadata"]["namespace"]
+
+
+def interval(seconds: int) -> Any:
+    def edit(experiment: dict[str, Any]) -> None:
+        experiment["spec"]["duration"]["intervalSeconds"] = seconds
+
+    return edit
+
+
+def action(task: dict[str, Any]) -> Any:
+    def edit(experiment: dict[str, Any]) -> None:
+        experiment["spec"]["strategy"]["actions"] = {"finish": [task]}
+
+    return edit
+
+
+def variable(name: str, value: str) -> Any:
+    def edit(experiment: dict[str, Any]) -> None:
+        for version in (
+            experiment["spec"]["versionInfo"]["baseline"],
+            experiment["spec"]["versionInfo"]["candidates"][0],
+        ):
+            version["variables"].append({"name": name, "value": value})
+
+    return edit
+
+
+def target(experiment: dict[str, Any]) -> None:
+    experiment["spec"]["target"] = "test/web"
+    del experiment["spec"]["versionInfo"]["baseline"]["weightObjRef"]["namespace"]
+
+
+def no_rollback(experiment: dict[str, Any]) -> None:
+    del experiment["spec"]["criteria"]["objectives"][0]["rollback_on_failure"]
+
+
+def job(*words: str, image: str = "fortio/fortio:1.66.5") -> dict[str, Any]:
+    container = {"name": "c", "image": image, "command": list(words)}
+    spec = {"template": {"spec": {"containers": [container]}}}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": spec}
+
+
+def deployment(name: str, **spec: Any) -> dict[str, Any]:
+    template: dict[str, Any] = {"metadata": {"labels": {"app": name}}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+            "spec": {"template": template, **spec}}  # fmt: skip
+
+
+def virtual_service(*weights: int, **metadata: Any) -> dict[str, Any]:
+    routes = [{"destination": {"host": h}, "weight": w} for h, w in zip("abc", weights,
+                                                                         strict=False)]  # fmt: skip
+    return {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": "vs", "namespace": "default", **metadata},
+            "spec": {"http": [{"route": routes}]}}  # fmt: skip
+
+
+SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}
+PREDICT = f"service='/predict',{S}"
+LOAD = ("fortio", "load", "-t", "20m", "-qps")
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "D1": ({"query": f"sum(increase(x_sum{{{S}}}[60s]))", "name": "request-count"},
+           {"query": f"sum(increase(x_count{{{S}}}[60s]))", "name": "request-count"}),
+    "D2": ({"query": f"sum(rate(x_seconds_sum{{{S}}}[60s]))", "units": "milliseconds"},
+           {"query": f"sum(rate(x_seconds_sum{{{S}}}[60s]))", "units": "seconds"}),
+    "D3": ({"query": f"sum(rate({CLIENT}_sum{{{S}}}[60s]))"},
+           {"query": f"sum(rate({CLIENT}_sum{{{PREDICT}}}[60s]))"}),
+    "D4": ({"query": f"sum(rate({SERVER}_count{{code!='200',service='predictions',{S}}}[60s]))"},
+           {"query": f"sum(rate({SERVER}_count{{code!~'2..',service='predictions',{S}}}[60s]))"}),
+    "D5": ({"query": f"sum(rate(a_total{{{S}}}[60s])) / (sum(rate(b_total[60s])) or vector(0))"},
+           {"query": f"(sum(rate(a_total{{{S}}}[60s])) or vector(0)) / sum(rate(b_total[60s]))"}),
+    "D6": ({"edit": interval(20)}, {"edit": interval(30)}),
+    "D7": ({"query": f"sum(rate(a_total{{{S}}}[${{elapsedTime}}s]))"}, {}),
+    "D8": ({"query": f"sum(increase(a{{{S}}}[60s]))", "others": (job(*LOAD, "10", "http://g/p"),)},
+           {"query": f"sum(increase(a{{{S}}}[60s]))", "others": (job(*LOAD, "20", "http://g/p"),)}),
+    "D9": ({"others": (job(*LOAD, "6", "http://g/p"),)}, {"others": (job(*LOAD, "7", "http://g/p"),)}),
+    "D10": ({"reward": f"sum(increase(r_total{{{S}}}[60s]))"},
+            {"reward": f"sum(increase(r_total{{{S}}}[60s])) / sum(increase(n{{{S}}}[60s]))"}),
+    "D11": ({"others": (job(*LOAD, "90", "http://g/seldon/ns/x/api/v1.0/feedback"),)},
+            {"others": (job(*LOAD, "90", "http://g/api/v1.0/predictions"),)}),
+    "D12": ({"reward": f"sum(rate(x{{service='feedback',{S}}}[60s])) / sum(rate(n{{{S}}}[60s]))"},
+            {"reward": f"sum(rate(x{{service='feedback',code='200',{S}}}[60s])) "
+                       f"/ sum(rate(n{{{S}}}[60s]))"}),
+    "D15": ({"edit": variable("promote", "https://example.com/promote.yaml")},
+            {"edit": variable("promote", "promote.yaml")}),
+    "D16": ({"edit": action({"task": "common/exec", "with": {"cmd": "/bin/bash"}})},
+            {"edit": action({"task": "notification/http", "with": {}})}),
+    "D20": ({"edit": without_namespace}, {}),
+    "D22": ({"edit": no_rollback}, {}),
+    "D23": ({"others": (job(*LOAD, "90", "http://g/p", image="fortio/fortio"),)},
+            {"others": (job(*LOAD, "90", "http://g/p", image="r:5000/fortio@sha256:00"),)}),
+    "D24": ({"others": (job("fortio", "load", "-t", "2h", "-qps", "90", "http://g/p"),)},
+            {"others": (job("fortio", "load", "-t", "30m", "-qps", "90", "http://g/p"),)}),
+    "D26": ({"urlTemplate": "http://prometheus.monitoring/api/v1/query"},
+            {"urlTemplate": "https://prometheus.monitoring/api/v1/query"}),
+    "D27": ({"others": (deployment("a", replicas=1), deployment("b", replicas=2))},
+            {"others": (deployment("a", replicas=2), deployment("b", replicas=2))}),
+    "C10": ({"query": 'sum(x{pod=~".*-$hash-.*",d="$sid"})', "edit": variable("hash", "")},
+            {"query": 'sum(x{pod=~".*-$hash-.*",d="$sid"})', "edit": variable("hash", "1")}),
+    "C63": ({"query": 'rate(req{app="iris"}[60s])'}, {"query": 'rate(req{app="$name"}[60s])'}),
+    "C67": ({"edit": limit("0.95")}, {"edit": limit("0.05")}),
+    "PromQL": ({"query": f"sum(rate(x{{{S}}}[60s])"}, {}),
+    "Secret": ({"others": (SECRET,)}, {}),
+    "Route": ({"others": (virtual_service(100),)}, {"others": (virtual_service(100, 0),)}),
+    "Notes": ({"others": (virtual_service(100, 0, ownerReferences=[
+                  {"kind": "Canary", "name": "c", "controller": True}]),)},
+              {"others": (virtual_service(100, 0),)}),
+    "Unit": ({"query": f"sum(rate(x{{{S}}}[$elapsedTime]))"},
+             {"query": f"sum(rate(x{{{S}}}[${{elapsedTime}}s]))"}),
+    "Jq": ({"provider": "newrelic", "jqExpression": ".data.result[0].value[1] | tonumber"},
+           {"provider": "newrelic", "jqExpression": ".results[0].count"}),
+    "Url": ({"urlTemplate": "https://p.example.com/api/v1"}, {}),
+    "Credential": ({"headerTemplates": [{"name": "X-Query-Key", "value": "t0p"}]},
+                   {"headerTemplates": [{"name": "X-Query-Key", "value": "${key}"}]}),
+    "Namespace": ({"edit": target}, {}),
+    "Method": ({"body": "{}"}, {"body": "{}", "method": "POST"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_rule_fires_on_its_input_and_not_on_its_twin(rule: str) -> None:
+    bad, good = CASES[rule]
+
+    assert rule in rules(**bad)
+    assert rule not in rules(**good)
+
+
+def test_the_twin_of_everything_is_clean() -> None:
+    assert rules() == []
+
+
+def test_every_rule_has_a_case_a_title_and_a_remedy() -> None:
+    untested = {rule.id for rule in RULES} - set(CASES) - {"Vacuous", "D18"}
+
+    assert untested == set()
+    assert all(rule.title and rule.remedy for rule in RULES)
+
+
+@pytest.mark.parametrize("pattern", ["Canary", "Conformance"])
+def test_an_experiment_that_judges_nothing_is_told_so(pattern: str) -> None:
+    def edit(experiment: dict[str, Any]) -> None:
+        experiment["spec"]["strategy"]["testingPattern"] = pattern
+        experiment["spec"]["criteria"] = {}
+
+    assert "Vacuous" in rules(edit=edit)
+
+
+@pytest.mark.parametrize(("routes", "fires"), [((100,), True), ((100, 0), False)])
+def test_a_promotion_that_drops_a_route_is_found(routes: tuple[int, ...], fires: bool) -> None:
+    data = [copy.deepcopy(EXPERIMENT), metric("m", GOOD), metric("reward", GOOD_REWARD)]
+    promoted = virtual_service(*routes)
+    documents = tuple(Document(f"f{i}.yaml", d) for i, d in enumerate([*data, promoted]))
+    bundle, _ = assemble(documents[:-1], {})
+    assert bundle is not None
+    whole = bundle.model_copy(update={"promote": {"b": (promoted,)}})
+
+    found = {finding.rule for finding in lint(Loaded(whole, (), documents))}
+
+    assert ("D18" in found) is fires
