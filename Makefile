@@ -2,22 +2,43 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup test
+.PHONY: help setup setup-embedded setup-argo demo test fuzz bench golden docs
 help:  ## show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 # constraints.txt pins what is installed; the marker makes a second run free
 .venv/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[compiler,embedded]' --group dev
+	@echo "setup: .venv with crossfade (about 30 s) ..." >&2
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[compiler,embedded]' --group dev
 	@touch $@
 
 setup: .venv/.ready  ## prepare .venv with the crossfade command
 
-test: setup  ## everything that needs no cluster
+setup-embedded: .venv/.ready  ## install Prometheus, fortio and Seldon's model server, once
+	@$(PYTHON) scripts/setup-embedded
+
+setup-argo:  ## build the argo CLI, once
+	@scripts/build-argo
+
+demo: setup-embedded  ## run the example on this machine, to its outcome
+	$(BIN)/crossfade run workflows/examples/iris
+
+test: setup-embedded setup-argo  ## everything that needs no cluster
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+fuzz: .venv/.ready  ## 10,000 mutated files through the loader
+	CROSSFADE_FUZZ=10000 $(BIN)/pytest tests/fuzz
+
+bench: setup-embedded  ## compile time, step start-up, decision time, weight changes
+	$(BIN)/python bench/bench.py
+
+golden: .venv/.ready  ## write the golden files anew, for review
+	CROSSFADE_GOLDEN=1 $(BIN)/pytest -q tests/golden tests/docs
+
+docs: golden  ## write the generated pages anew

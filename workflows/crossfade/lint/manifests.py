@@ -11,7 +11,7 @@ from crossfade.lint.rule import Context, Place, rule
 from crossfade.routes import kinds, references_by_object, resolve
 from crossfade.spec.ownership import WORKLOADS
 from crossfade.spec.requests import fortio_command, runs_fortio
-from crossfade.spec.source import Document
+from crossfade.spec.source import Document, listed, look
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 SLACK = 2.0
@@ -28,7 +28,7 @@ def detached_feedback(context: Context) -> Iterator[Place]:
     for document in context.find("Job"):
         words = fortio_command(document.data) or [""]
         if "/seldon/" in words[-1] and words[-1].rstrip("/").endswith("/feedback"):
-            name = (document.data.get("metadata") or {}).get("name")
+            name = document.name
             message = f"Job {name} sends feedback at its own rate, whatever is served"
             yield Place(document, ("spec",), message)
 
@@ -46,8 +46,7 @@ def route_vanishes(context: Context) -> Iterator[Place]:
         if not isinstance(document.data, Mapping) or document.data not in promoted:
             continue
         for (_, kind, _, name), references in groups.items():
-            metadata = document.data.get("metadata") or {}
-            if document.kind == kind and metadata.get("name") == name:
+            if document.kind == kind and document.name == name:
                 try:
                     resolve(document.data, references)
                 except SpecError as error:
@@ -74,7 +73,7 @@ def endless_load(context: Context) -> Iterator[Place]:
             continue
         seconds = _duration(fortio_command(document.data) or [])
         if seconds is not None and seconds > SLACK * planned:
-            name = (document.data.get("metadata") or {}).get("name")
+            name = document.name
             message = f"Job {name} runs for {seconds:g} s, the experiment for {planned} s"
             yield Place(document, ("spec",), message)
 
@@ -94,7 +93,7 @@ def unequal_resources(context: Context) -> Iterator[Place]:
     sizes = {document.file + str(document.line(())): _size(document.data) for document in documents}
     distinct = {size for whole in sizes.values() for size in whole}
     for document in documents:
-        name = (document.data.get("metadata") or {}).get("name")
+        name = document.name
         if None in sizes[document.file + str(document.line(()))]:
             message = f"{document.kind} {name} says nothing of its replicas"
             yield Place(document, ("spec",), message)
@@ -112,7 +111,7 @@ def unequal_resources(context: Context) -> Iterator[Place]:
 def secret_inside(context: Context) -> Iterator[Place]:
     """Find Secrets: their content would be in the workflow for everybody to read."""
     for document in context.find("Secret"):
-        name = (document.data.get("metadata") or {}).get("name")
+        name = document.name
         yield Place(document, ("kind",), f"Secret {name} would be written into the workflow")
 
 
@@ -122,9 +121,9 @@ def unresolved_weights(context: Context) -> Iterator[Place]:
     groups = references_by_object(context.experiment.versions, context.experiment.namespace)
     for (_, kind, _, name), references in groups.items():
         for document in context.documents:
-            metadata = document.data.get("metadata") if isinstance(document.data, dict) else None
-            named = (metadata or {}).get("name") == name
-            if document.kind != kind or not named or document.data not in context.bundle.deploy:
+            if document.kind != kind or document.name != name:
+                continue
+            if document.data not in context.bundle.deploy:
                 continue
             try:
                 resolve(document.data, references).percent()
@@ -159,22 +158,20 @@ def _duration(words: list[str]) -> float | None:
 
 def _images(document: Document) -> Iterator[tuple[tuple[str | int, ...], str]]:
     base: tuple[str | int, ...] = ("spec", "template", "spec", "containers")
-    node: Any = document.data
-    for key in base:
-        node = node.get(key) if isinstance(node, Mapping) else None
-    for i, container in enumerate(node or []):
-        image = container.get("image") if isinstance(container, Mapping) else None
+    for i, container in enumerate(listed(document.data, base)):
+        image = look(container, ("image",))
         if isinstance(image, str):
             yield (*base, i, "image"), image
 
 
 def _size(manifest: Mapping[str, Any]) -> tuple[str | None, ...]:
     """Return what a workload asks for, as comparable text; None where it says nothing."""
-    spec = manifest.get("spec") or {}
-    parts = spec.get("predictors") or [spec]
+    whole = look(manifest, ("spec", "replicas"))
+    parts = listed(manifest, ("spec", "predictors")) or [look(manifest, ("spec",))]
     sizes: list[str | None] = []
     for part in parts:
-        replicas = part.get("replicas", spec.get("replicas"))
+        own = look(part, ("replicas",))
+        replicas = whole if own is None else own
         sizes.append(None if replicas is None else f"{replicas} {_resources(part)}")
     return tuple(sizes)
 

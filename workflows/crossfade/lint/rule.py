@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from crossfade.errors import Finding, Severity
 from crossfade.lint.promql import Query, parse
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.metric import Metric
 from crossfade.spec.rollout import Bundle
-from crossfade.spec.source import Document, Loaded, Path
+from crossfade.spec.source import Document, Loaded, Path, look
 
 Check = Callable[["Context"], Iterator["Place"]]
 
@@ -119,9 +118,8 @@ class Context:
         namespace = self.experiment.namespace
         for document in self.documents:
             if document.kind == "Metric":
-                metadata: Mapping[str, Any] = document.data.get("metadata") or {}
-                own = f"{metadata.get('namespace') or namespace}/{metadata.get('name')}"
-                if own == key:
+                own = look(document.data, ("metadata", "namespace")) or namespace
+                if f"{own}/{document.name}" == key:
                     return document
         return Document("", {})
 

@@ -13,6 +13,7 @@ from crossfade.routes.member import (
     look,
     whole_number,
 )
+from crossfade.spec.source import listed as listed_at
 
 GROUP, KIND = "gateway.networking.k8s.io", "HTTPRoute"
 EXAMPLE = ".spec.rules[0].backendRefs[0].weight"
@@ -42,10 +43,10 @@ def host(member: Member) -> tuple[str, int] | None:
 def notes(manifest: Manifest, path: Path) -> list[str]:
     """Return what a person should know before weights move in here."""
     found = []
-    for rule in look(manifest, ("spec", "rules")) or []:
+    for rule in listed_at(manifest, ("spec", "rules")):
         if look(rule, ("sessionPersistence",)):
             found.append("session persistence pins users to the version they met first")
-        backends = look(rule, ("backendRefs",)) or []
+        backends = listed_at(rule, ("backendRefs",))
         if any(look(backend, ("group",)) == "core" for backend in backends):
             found.append('group "core" matches nothing: the core group is written ""')
     return list(dict.fromkeys(found))

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossfade.errors import SpecError
+from crossfade.spec.source import look, mapped
+
+__all__ = ["Member", "look"]
 
 Path = tuple[str | int, ...]
 Manifest = Mapping[str, Any]
@@ -72,20 +75,9 @@ def dotted(path: Path) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
 
 
-def look(manifest: Any, path: Path) -> Any:
-    """Return the value at a path, None when it is not there."""
-    node = manifest
-    for part in path:
-        if isinstance(part, int):
-            node = node[part] if isinstance(node, list) and part < len(node) else None
-        else:
-            node = node.get(part) if isinstance(node, Mapping) else None
-    return node
-
-
 def describe(manifest: Manifest) -> str:
     """Return ``VirtualService default/routing-rule``."""
-    metadata = manifest.get("metadata") or {}
+    metadata = mapped(manifest, ("metadata",))
     namespace = metadata.get("namespace")
     name = metadata.get("name", "(no name)")
     return f"{manifest.get('kind')} {namespace + '/' if namespace else ''}{name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crossfade.errors import SpecError
 from crossfade.routes.member import Manifest, Member, Path, describe, dotted, look, whole_number
+from crossfade.spec.source import listed as listed_at
 
 GROUP, KIND = "route.openshift.io", "Route"
 EXAMPLE = ".spec.to.weight or .spec.alternateBackends[0].weight"
@@ -12,7 +13,7 @@ MOST = 256
 
 def members(manifest: Manifest, path: Path) -> list[Member]:
     """Return the main backend and the alternates.  A missing weight is 100."""
-    alternates = look(manifest, ("spec", "alternateBackends")) or []
+    alternates = listed_at(manifest, ("spec", "alternateBackends"))
     bases: list[Path] = [("spec", "to")]
     bases += [("spec", "alternateBackends", j) for j in range(len(alternates))]
     if path[:-1] not in bases or path[-1] != "weight":

@@ -13,6 +13,7 @@ from crossfade.routes.member import (
     look,
     whole_number,
 )
+from crossfade.spec.source import listed as listed_at
 
 GROUP, KIND = "machinelearning.seldon.io", "SeldonDeployment"
 EXAMPLE = ".spec.predictors[0].traffic"
@@ -26,7 +27,7 @@ def members(manifest: Manifest, path: Path) -> list[Member]:
     """
     if len(path) != LENGTH or path[1] != "predictors" or path[3] != "traffic":
         raise SpecError(f"{describe(manifest)}: fieldPath {dotted(path)}, expected {EXAMPLE}")
-    predictors = look(manifest, ("spec", "predictors")) or []
+    predictors = listed_at(manifest, ("spec", "predictors"))
     _refuse_duplicates(manifest, predictors)
     _refuse_graph_split(manifest, predictors, path)
     listed(manifest, path, what="predictors")
@@ -71,7 +72,7 @@ def _refuse_graph_split(manifest: Manifest, predictors: list[object], path: Path
     index = path[2]
     if len(predictors) != 1 or index == 0:
         return
-    graph = look(predictors[0], ("graph",)) or {}
+    graph = look(predictors[0], ("graph",))
     if look(graph, ("implementation",)) == "RANDOM_ABTEST":
         raise SpecError(
             f"{describe(manifest)}: predictors[{index}] does not exist; the split is inside the "

@@ -13,6 +13,7 @@ from crossfade.routes.member import (
     look,
     whole_number,
 )
+from crossfade.spec.source import listed as listed_at
 
 GROUP, KIND = "networking.istio.io", "VirtualService"
 EXAMPLE = ".spec.http[0].route[0].weight"
@@ -56,8 +57,8 @@ def members(manifest: Manifest, path: Path) -> list[Member]:
 
 def host(member: Member) -> tuple[str, int] | None:
     """Return the destination's host and port; port 80 where none is written."""
-    port = (member.identity.get("port") or {}).get("number", 80)
-    return str(member.identity["host"]), int(port)
+    port = look(member.identity, ("port", "number"))
+    return str(member.identity["host"]), port if isinstance(port, int) else 80
 
 
 def notes(manifest: Manifest, path: Path) -> list[str]:
@@ -66,16 +67,16 @@ def notes(manifest: Manifest, path: Path) -> list[str]:
     others = [block for block in BLOCKS if block != path[1] and look(manifest, ("spec", block))]
     if split := [block for block in others if _splits(manifest, block)]:
         found.append(f"only {path[1]} is driven: the split in {' and '.join(split)} stays as it is")
-    owner = look(manifest, ("metadata", "ownerReferences")) or []
-    if controllers := [o for o in owner if isinstance(o, dict) and o.get("controller")]:
+    owners = listed_at(manifest, ("metadata", "ownerReferences"))
+    if controllers := [o for o in owners if look(o, ("controller",))]:
         name = f"{controllers[0].get('kind')} {controllers[0].get('name')}"
         found.append(f"is owned by {name}, which may set the weights back")
     return found
 
 
 def _splits(manifest: Manifest, block: str) -> bool:
-    rules = look(manifest, ("spec", block)) or []
-    return any(len(look(rule, ("route",)) or []) > 1 for rule in rules)
+    rules = listed_at(manifest, ("spec", block))
+    return any(len(listed_at(rule, ("route",))) > 1 for rule in rules)
 
 
 def _label(destination: dict[str, object]) -> str:

@@ -13,7 +13,7 @@ from crossfade.spec.metric import Metric
 from crossfade.spec.rollout import Rollout
 from crossfade.spec.semantics import experiment_findings, name_findings
 from crossfade.spec.source import Document, Loaded
-from crossfade.spec.validation import validate
+from crossfade.spec.validation import shown, validate
 
 SUFFIXES = (".yaml", ".yml", ".json")
 EXPERIMENT_API = "iter8.tools/v2alpha2"
@@ -67,7 +67,23 @@ def document_findings(document: Document) -> list[Finding]:
         return _metric_findings(document)
     if document.kind == "Rollout":
         return validate(document, Rollout)[1]
-    return []
+    return _object_findings(document)
+
+
+def _object_findings(document: Document) -> list[Finding]:
+    """Return whether an object of another kind has the name that everything refers to."""
+    metadata = document.data.get("metadata")
+    if not isinstance(metadata, Mapping):
+        message = f"metadata of {document.kind} must be a mapping, got {shown(metadata)}"
+        return [document.finding(Severity.ERROR, "field", message, path=("metadata",))]
+    findings = []
+    for key in ("name", "namespace"):
+        value = metadata.get(key)
+        if not isinstance(value, str) and (key == "name" or value is not None):
+            message = f"metadata.{key} of {document.kind} must be text, got {shown(value)}"
+            path = ("metadata", key)
+            findings.append(document.finding(Severity.ERROR, "field", message, path=path))
+    return findings
 
 
 def _metric_findings(document: Document) -> list[Finding]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from crossfade.errors import SpecError
+from crossfade.spec.source import listed, look, mapped
 
 Manifest = Mapping[str, Any]
 WORKLOADS = ("SeldonDeployment", "Deployment", "InferenceService", "StatefulSet")
@@ -19,7 +20,7 @@ _SERVICE_NAME = "seldon.io/svc-name"
 
 def object_name(manifest: Manifest, default_namespace: str) -> str:
     """Return ``Kind/namespace/name``, the form that ``versions:`` in a rollout uses."""
-    metadata = manifest.get("metadata") or {}
+    metadata = mapped(manifest, ("metadata",))
     namespace = metadata.get("namespace") or default_namespace
     return f"{manifest.get('kind')}/{namespace}/{metadata.get('name')}"
 
@@ -58,14 +59,14 @@ def _in_namespace(
     manifests: Iterable[Manifest], namespace: str, default_namespace: str
 ) -> Iterable[Manifest]:
     for manifest in manifests:
-        metadata = manifest.get("metadata") or {}
-        if (metadata.get("namespace") or default_namespace) == namespace:
+        own = look(manifest, ("metadata", "namespace"))
+        if (own or default_namespace) == namespace:
             yield manifest
 
 
 def _serves(manifest: Manifest, service: str, manifests: Iterable[Manifest]) -> bool:
     kind = manifest.get("kind")
-    name = str((manifest.get("metadata") or {}).get("name"))
+    name = str(look(manifest, ("metadata", "name")))
     if kind == "SeldonDeployment":
         return service in _seldon_services(manifest, name)
     if kind == "InferenceService":
@@ -77,19 +78,17 @@ def _serves(manifest: Manifest, service: str, manifests: Iterable[Manifest]) -> 
 
 def _seldon_services(manifest: Manifest, name: str) -> set[str]:
     services = set()
-    for predictor in (manifest.get("spec") or {}).get("predictors") or ():
-        annotations = predictor.get("annotations") or {}
-        services.add(annotations.get(_SERVICE_NAME) or f"{name}-{predictor.get('name')}")
+    for predictor in listed(manifest, ("spec", "predictors")):
+        named = look(predictor, ("annotations", _SERVICE_NAME))
+        services.add(str(named or f"{name}-{look(predictor, ('name',))}"))
     return services
 
 
 def _selects(service: Manifest, name: str, workload: Manifest) -> bool:
-    metadata = service.get("metadata") or {}
-    if service.get("kind") != "Service" or metadata.get("name") != name:
+    if service.get("kind") != "Service" or look(service, ("metadata", "name")) != name:
         return False
-    if metadata.get("namespace") != (workload.get("metadata") or {}).get("namespace"):
+    if look(service, ("metadata", "namespace")) != look(workload, ("metadata", "namespace")):
         return False
-    selector = (service.get("spec") or {}).get("selector") or {}
-    template = (workload.get("spec") or {}).get("template") or {}
-    labels = (template.get("metadata") or {}).get("labels") or {}
-    return bool(selector) and selector.items() <= labels.items()
+    selector = mapped(service, ("spec", "selector"))
+    labels = mapped(workload, ("spec", "template", "metadata", "labels"))
+    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())

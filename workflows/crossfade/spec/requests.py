@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from crossfade.spec.rollout import Bundle, FeedbackLoad, FortioLoad, JobLoad, Manifest, Verify
+from crossfade.spec.source import listed
 
 _VALUE_FLAGS = {"-H": "header", "-payload": "payload"}
 
@@ -47,13 +48,12 @@ def fortio_command(job: Mapping[str, Any]) -> list[str] | None:
     for container in _containers(job):
         if not _is_fortio(container):
             continue
-        words = [*(container.get("command") or []), *(container.get("args") or [])]
         environment = {
             str(item.get("name")): str(item.get("value", ""))
-            for item in container.get("env") or []
+            for item in listed(container, ("env",))
             if isinstance(item, Mapping)
         }
-        return [_expand(str(word), environment) for word in words]
+        return [_expand(word, environment) for word in _words(container)]
     return None
 
 
@@ -63,15 +63,17 @@ def runs_fortio(job: Mapping[str, Any]) -> bool:
 
 
 def _is_fortio(container: Mapping[str, Any]) -> bool:
-    words = [*(container.get("command") or []), *(container.get("args") or [])]
-    return bool(words) and "fortio" in str(words[0])
+    words = _words(container)
+    return bool(words) and "fortio" in words[0]
+
+
+def _words(container: Mapping[str, Any]) -> list[str]:
+    return [str(w) for key in ("command", "args") for w in listed(container, (key,))]
 
 
 def _containers(job: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    node: Any = job
-    for key in ("spec", "template", "spec", "containers"):
-        node = node.get(key) if isinstance(node, Mapping) else None
-    yield from (item for item in node or [] if isinstance(item, Mapping))
+    containers = listed(job, ("spec", "template", "spec", "containers"))
+    yield from (item for item in containers if isinstance(item, Mapping))
 
 
 def _expand(word: str, environment: Mapping[str, str]) -> str:

@@ -37,6 +37,11 @@ class Document:
         """Return ``kind``, or an empty string."""
         return str(self.data.get("kind", "")) if isinstance(self.data, Mapping) else ""
 
+    @property
+    def name(self) -> str:
+        """Return ``metadata.name``, or an empty string."""
+        return str(look(self.data, ("metadata", "name")) or "")
+
 
 def field_path(path: Path) -> str:
     """Return ``spec.objectives[0].metric`` for a path."""
@@ -53,3 +58,25 @@ class Loaded:
     bundle: Bundle | None
     findings: tuple[Finding, ...]
     documents: tuple[Document, ...]
+
+
+def look(node: Any, path: Path) -> Any:
+    """Return the value at a path of plain values, None when anything on the way is not there."""
+    for part in path:
+        if isinstance(part, int):
+            node = node[part] if isinstance(node, list) and part < len(node) else None
+        else:
+            node = node.get(part) if isinstance(node, Mapping) else None
+    return node
+
+
+def listed(node: Any, path: Path) -> list[Any]:
+    """Return the list at a path, empty when there is none."""
+    found = look(node, path)
+    return found if isinstance(found, list) else []
+
+
+def mapped(node: Any, path: Path) -> Mapping[str, Any]:
+    """Return the mapping at a path, empty when there is none."""
+    found = look(node, path)
+    return found if isinstance(found, Mapping) else {}
