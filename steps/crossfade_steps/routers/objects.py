@@ -54,14 +54,20 @@ class ObjectRouter:
         return after
 
     def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
-        """Return each version's destination, from the stored object or else from the manifests."""
+        """Return each version's destination, from the stored object or else from the manifests.
+
+        A stored object may still lack the candidate's route: deploying adds it.
+        """
+        named = [m for m in manifests if ObjectKey.of(m, self._key.namespace) == self._key]
         stored = self._objects.get(self._key)
-        if stored is None:
-            named = [m for m in manifests if ObjectKey.of(m, self._key.namespace) == self._key]
-            if not named:
-                return {}
-            stored = named[0]
-        return resolve(stored, self._references).hosts()
+        sources = [stored, *named] if stored is not None else named
+        for i, source in enumerate(sources):
+            try:
+                return resolve(source, self._references).hosts()
+            except SpecError:
+                if i == len(sources) - 1:
+                    raise
+        return {}
 
     def _resolve(self) -> tuple[Object, Rule]:
         stored = self._objects.get(self._key)
