@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import BaseModel, ConfigDict, Field
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import TimeoutError as HttpTimeout
 from urllib3.util.retry import Retry
 
 from crossfade.errors import SpecError
@@ -105,7 +107,10 @@ def excerpt(body: Any) -> str:
 
 def told(error: requests.RequestException) -> str:
     """Return a network error in one line, without the objects that libraries print."""
-    if isinstance(error, requests.Timeout):
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(error, requests.Timeout) or (
+        isinstance(cause, HttpTimeout) and not isinstance(cause, NewConnectionError)
+    ):
         return "no answer in time"
     if isinstance(error, requests.ConnectionError):
         return "connection failed"

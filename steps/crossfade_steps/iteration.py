@@ -30,8 +30,7 @@ def iterate(run: Run, start: float) -> Decision:
         run.wait_until(start + k * interval)
         drifts += _put_back(run, expected, drifts)
         decision, state = decide(run, k, start, expected, state)
-        expected = dict(decision.weights)
-        apply(run, decision)
+        expected = apply(run, decision)
         if decision.outcome is not None:
             return decision
     raise AssertionError("a policy must end the run at the last iteration")
@@ -63,11 +62,11 @@ def decide(
     return decision, dict(new_state)
 
 
-def apply(run: Run, decision: Decision) -> None:
-    """Write the decision's weights, read them back, and record that they are in force.
+def apply(run: Run, decision: Decision) -> dict[str, int]:
+    """Write the decision's weights, read them back, record and return what is in force.
 
     A write that fails leaves the old weights in force and is recorded as such: the next iteration
-    starts from what the routing object says.
+    starts from them.
     """
     try:
         state = run.router.read()
@@ -75,8 +74,9 @@ def apply(run: Run, decision: Decision) -> None:
             state = run.router.write(state, decision.weights)
     except BackendError as error:
         run.record.append(record.not_applied(decision.iteration, str(error)))
-        return
+        return dict(decision.old)
     run.record.append(record.applied(decision.iteration, state.weights))
+    return dict(state.weights)
 
 
 def _put_back(run: Run, expected: dict[str, int], drifts: int) -> int:

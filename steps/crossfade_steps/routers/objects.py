@@ -41,17 +41,25 @@ class ObjectRouter:
         return RouteState(rule.percent(), str(stored["metadata"]["resourceVersion"]))
 
     def write(self, state: RouteState, weights: Mapping[str, int]) -> RouteState:
-        """Patch the object that ``state`` was read from, and compare what is stored afterwards."""
+        """Patch the object that ``state`` was read from, and compare what is stored afterwards.
+
+        The answer has the weights as they read now: beside a foreign destination the managed part
+        may be too coarse for every percent, and the nearest one is what is in force.
+        """
         stored, rule = self._resolve()
         if str(stored["metadata"]["resourceVersion"]) != state.resource_version:
             raise Conflict(f"{self._key}: changed since its weights were read")
-        self._objects.patch(self._key, rule.patch(state.resource_version, weights))
-        after = self.read()
-        if dict(after.weights) != dict(weights):
-            raise Conflict(
-                f"{self._key}: weights read back as {dict(after.weights)}, expected {dict(weights)}"
-            )
-        return after
+        operations = rule.patch(state.resource_version, weights)
+        self._objects.patch(self._key, operations)
+        after, now = self._resolve()
+        wrong = [
+            f"{op['path']} is {value}, expected {op['value']}"
+            for op in operations
+            if op["op"] == "add" and (value := now.raw_at(str(op["path"]))) != op["value"]
+        ]
+        if wrong:
+            raise Conflict(f"{self._key}: read back differently: {'; '.join(wrong)}")
+        return RouteState(now.percent(), str(after["metadata"]["resourceVersion"]))
 
     def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
         """Return each version's destination, from the stored object or else from the manifests.

@@ -84,6 +84,11 @@ class Rule:
         return dict(zip(self.versions, whole_percent([Fraction(100 * r, total) for r in raw]),
                         strict=True))  # fmt: skip
 
+    def raw_at(self, path: str) -> int | None:
+        """Return a managed weight as stored, by its JSON pointer; None when it is absent."""
+        managed = (member for member in self.slots.values() if member is not None)
+        return next((m.raw for m in managed if pointer(m.path) == path), None)
+
     def hosts(self) -> dict[str, tuple[str, int]]:
         """Return each version's destination as (host, port) where the kind names one."""
         found = {v: self.module.host(m) for v, m in self.slots.items() if m is not None}

@@ -1,0 +1,258 @@
+"""One suite over every metric source that asks over HTTP, and Prometheus for real."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crossfade.errors import SpecError
+from crossfade.spec.metric import Metric
+from crossfade.verdict import Reading
+from crossfade_steps import metrics
+from crossfade_steps.embedded.tools import free_port
+from crossfade_steps.ports import MetricRequest
+
+JQ = ".data.result[0].value[1] | tonumber"
+
+
+def vector(*values: str) -> str:
+    result = [{"metric": {"i": str(i)}, "value": [1, v]} for i, v in enumerate(values)]
+    return json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}})
+
+
+class Store:
+    """A local HTTP server that answers from a list and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, dict[str, str], str]] = []
+        self.requests: list[tuple[str, str, dict[str, list[str]], bytes]] = []
+        self.hang = threading.Event()
+        store = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                length = int(self.headers.get("Content-Length", 0))
+                headers = {k: self.headers.get_all(k) or [] for k in self.headers}
+                store.requests.append((self.command, self.path, headers, self.rfile.read(length)))
+                if not store.answers:
+                    store.hang.wait(10)
+                    return
+                status, extra, body = store.answers.pop(0)
+                self.send_response(status)
+                for name, value in extra.items():
+                    self.send_header(name, value)
+                data = body.encode()
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = answer
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}/api/v1/query"
+
+    def close(self) -> None:
+        self.hang.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    made = Store()
+    yield made
+    made.close()
+
+
+class Asker:
+    """A source of one kind, asking one metric."""
+
+    def __init__(self, kind: str, url: str) -> None:
+        self.kind, self.url = kind, url
+
+    def read(self, *, settings: dict[str, Any] | None = None, **spec: Any) -> Reading:
+        document = {
+            "apiVersion": "iter8.tools/v2alpha2",
+            "kind": "Metric",
+            "metadata": {"name": "m"},
+            "spec": {
+                "provider": self.kind if self.kind == "prometheus" else "other",
+                "params": [{"name": "query", "value": "up{v='$name'}[${elapsedTime}s]"}],
+                "urlTemplate": self.url,
+                "jqExpression": JQ,
+                **spec,
+            },
+        }
+        metric = Metric.model_validate(document)
+        quick = {"timeout": 0.3, **(settings or {})}
+        secret = {"username": "u", "password": "p", "token": "t"}
+        source = metrics.connect({"m": metric}, {self.kind: quick}, lambda name: secret)["m"]
+        return source.read(MetricRequest(metric, "default/m", "v1", {}, 60))
+
+
+@pytest.fixture(params=["prometheus", "http"])
+def asker(request: pytest.FixtureRequest, store: Store) -> Asker:
+    return Asker(request.param, store.url)
+
+
+def test_a_value_is_read(asker: Asker, store: Store) -> None:
+    store.answers = [(200, {}, vector("0.25"))]
+
+    assert asker.read().value == 0.25
+    assert "up%7Bv%3D%27v1%27%7D%5B60s%5D" in store.requests[0][1]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        pytest.param(200, vector(), "no data", id="empty"),
+        pytest.param(200, vector("NaN"), "no data", id="nan"),
+        pytest.param(200, vector("+Inf"), "Inf", id="infinity"),
+        pytest.param(200, "<html>", "", id="no-json"),
+        pytest.param(400, '{"status":"error","error":"parse error"}', "parse error", id="refused"),
+        pytest.param(401, "", "401", id="unauthorized"),
+    ],
+)
+def test_everything_else_is_no_value_with_a_reason(
+    asker: Asker, store: Store, status: int, body: str, reason: str
+) -> None:
+    store.answers = [(status, {}, body)]
+
+    reading = asker.read()
+
+    assert reading.value is None
+    assert reading.reason
+    assert reason in reading.reason
+
+
+def test_a_busy_store_is_asked_again_when_it_says(asker: Asker, store: Store) -> None:
+    busy = (429, {"Retry-After": "0"}, "")
+    store.answers = [busy, busy, (200, {}, vector("0.01"))]
+
+    assert asker.read().value == 0.01
+    assert len(store.requests) == 3
+
+
+def test_an_error_is_retried_inside_the_iteration(asker: Asker, store: Store) -> None:
+    store.answers = [(500, {}, ""), (200, {}, vector("1"))]
+
+    assert asker.read().value == 1.0
+
+
+def test_retries_are_bounded_and_the_last_answer_is_told(asker: Asker, store: Store) -> None:
+    store.answers = [(503, {}, "down")] * 9
+
+    reading = asker.read(settings={"retries": 1})
+
+    assert reading.value is None
+    assert "503" in reading.reason
+    assert len(store.requests) == 2
+
+
+def test_a_store_that_does_not_answer_is_no_value(asker: Asker) -> None:
+    reading = asker.read(settings={"retries": 0})
+
+    assert reading.value is None
+    assert "no answer in time" in reading.reason
+
+
+def test_a_store_that_is_not_there_is_no_value(asker: Asker) -> None:
+    asker.url = f"http://127.0.0.1:{free_port()}/api/v1/query"
+
+    assert "connection failed" in asker.read(settings={"retries": 0}).reason
+
+
+def test_a_credential_is_sent_once_a_request(asker: Asker, store: Store) -> None:
+    header = [{"name": "Authorization", "value": "Bearer ${token}"}]
+    for _ in range(3):
+        store.answers = [(200, {}, vector("1"))]
+        asker.read(authType="Bearer", secret="ns/s", headerTemplates=header)
+
+    assert [r[2]["Authorization"] for r in store.requests] == [["Bearer t"]] * 3
+
+
+def test_basic_credentials_come_from_the_secret(asker: Asker, store: Store) -> None:
+    store.answers = [(200, {}, vector("1"))]
+    asker.read(authType="Basic", secret="ns/s")
+
+    assert store.requests[0][2]["Authorization"] == ["Basic dTpw"]
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/y", "nonsense", ""])
+def test_only_http_is_asked(asker: Asker, url: str) -> None:
+    asker.url = url
+
+    with pytest.raises(SpecError):
+        asker.read()
+
+
+def test_a_body_is_interpolated_and_sent_as_json(store: Store) -> None:
+    store.answers = [(200, {}, '{"data": [{"d": [6.481]}]}')]
+
+    reading = Asker("http", store.url).read(
+        method="POST", body='{"last": ${elapsedTime}, "v": "$name"}', params=[],
+        jqExpression=".data[0].d[0] | tonumber",
+    )  # fmt: skip
+
+    assert reading.value == 6.481
+    assert json.loads(store.requests[0][3]) == {"last": 60, "v": "v1"}
+
+
+def test_a_body_that_is_no_json_is_refused(store: Store) -> None:
+    with pytest.raises(SpecError, match="not JSON after interpolation"):
+        Asker("http", store.url).read(method="POST", body="{last: 1}")
+
+
+def test_warnings_of_prometheus_survive_the_library(store: Store) -> None:
+    body = {**json.loads(vector("1")), "warnings": ["one shard is down"]}
+    store.answers = [(200, {}, json.dumps(body))]
+
+    assert Asker("prometheus", store.url).read().warnings == ("one shard is down",)
+
+
+@pytest.mark.embedded
+def test_a_real_prometheus_gives_a_value_no_data_and_its_own_error(tmp_path: Path) -> None:
+    port = free_port()
+    config = tmp_path / "p.yml"
+    config.write_text(
+        "global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: self\n"
+        f"  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"
+    )
+    command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'd'}",
+               f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]  # fmt: skip
+    asker = Asker("prometheus", f"http://127.0.0.1:{port}/api/v1/query")
+
+    def ask(query: str) -> Reading:
+        return asker.read(params=[{"name": "query", "value": query}], settings={"timeout": 2})
+
+    with subprocess.Popen(command) as process:
+        try:
+            end = time.monotonic() + 20
+            while (reading := ask("up")).value is None and time.monotonic() < end:
+                time.sleep(0.2)
+            assert reading.value == 1.0
+            assert ask("1 + 1").value == 2.0
+            assert ask("nothing_like_this").reason == "no data: the query matches no series"
+            assert "NaN" in ask("vector(0) / vector(0)").reason
+            assert "parse error" in ask("sum(").reason
+            assert "matrix" in ask("up[1m]").reason
+        finally:
+            process.terminate()
