@@ -18,7 +18,7 @@ def dns_name(text: str, most: int) -> str:
     What had to be changed or cut is made unique by a hash of the whole text.
     """
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    if name == text and len(name) <= most:
+    if name and name == text and len(name) <= most:
         return name
     mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     head = name[: most - len(mark) - 1].strip("-")
