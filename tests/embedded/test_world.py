@@ -41,7 +41,8 @@ def until(check: Any, seconds: float = 60.0) -> None:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     loaded = load([EXAMPLE])
     assert loaded.bundle is not None
-    with World(tmp_path_factory.mktemp("world"), {}) as made:
+    folder = Path(os.path.relpath(tmp_path_factory.mktemp("world")))  # as `crossfade run` has it
+    with World(folder, {}) as made:
         for manifest in loaded.bundle.deploy:
             made.objects.apply(manifest)
         candidate = ObjectKey(BASELINE.group, BASELINE.kind, "ns-candidate", "iris")

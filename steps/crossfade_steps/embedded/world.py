@@ -38,6 +38,7 @@ class World:
 
     def __init__(self, folder: Path, mirrors: Mapping[str, str]) -> None:
         tools = find_tools()
+        folder = folder.resolve()  # Prometheus reads relative paths from its own file's folder
         self._folder = folder
         self._tools = tools
         self._processes = Processes(folder)
