@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -159,34 +156,3 @@ def test_a_model_that_no_mirror_has_is_refused_with_the_reason(world: World) -> 
     description = (world.objects.get(key) or {})["status"]["description"]
     world.objects.delete(key)
     assert "model gs://b/none: not in the local mirror" in description
-
-
-SCRIPT = """
-import sys, time
-from pathlib import Path
-from crossfade_steps.embedded.processes import Processes
-processes = Processes(Path(sys.argv[1]))
-child = processes.start("sleeper", ["bash", "-c", "sleep 300 & sleep 300"])
-print(child.process.pid, flush=True)
-time.sleep(300)
-"""
-
-
-def test_children_end_with_their_parent_however_it_dies(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        group = int(parent.stdout.readline())
-        os.killpg(group, 0)
-
-        parent.send_signal(signal.SIGKILL)
-        parent.wait()
-
-    def gone() -> bool:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        return False
-
-    until(gone, 5)

@@ -86,9 +86,7 @@ def test_hera_s_own_dump_would_not_do() -> None:
 def test_the_lock_did_not_vanish(name: str) -> None:
     [mutex] = spec_of(name)["synchronization"]["mutexes"]
 
-    assert mutex == {
-        "name": lock_name("networking.istio.io", "VirtualService", "shop", "route")
-    } or (mutex["name"].startswith("crossfade-"))
+    assert mutex == {"name": lock_name("networking.istio.io", "VirtualService", "shop", "web")}
     assert all("synchronization" not in template for template in templates(name))
 
 

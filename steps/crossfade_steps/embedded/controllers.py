@@ -181,8 +181,7 @@ class SeldonController:
             self._stop(item[1])
 
     def _stop(self, copy: Copy) -> None:
-        self._processes.stop(copy.executor)
-        self._processes.stop(copy.model)
+        self._processes.stop(copy.executor, copy.model)
 
     def _tell(self, key: ObjectKey, deployment: _Deployment) -> None:
         self._store.set_status(key, _status(key, deployment))

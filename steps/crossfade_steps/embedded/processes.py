@@ -1,7 +1,8 @@
 """Child processes that never outlive their parent, and whose death is noticed with its reason.
 
-Every child leads a process group of its own.  A watchdog holds the read end of a pipe: when this
-process dies, however it dies, the pipe closes and the watchdog ends every group it was told of.
+Every child leads a process group of its own and carries a mark in its environment.  A watchdog
+holds the read end of a pipe: when this process dies, however it dies, the pipe closes and the
+watchdog ends every group it was told of and everything that carries the mark.
 """
 
 from __future__ import annotations
@@ -12,28 +13,17 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from crossfade.errors import BackendError
+from crossfade_steps.embedded import watchdog
 
 GRACE_SECONDS = 3.0
 TAIL_LINES = 5
-
-_WATCHDOG = """
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-groups = set()
-for line in sys.stdin:
-    groups.add(int(line[1:])) if line[0] == "+" else groups.discard(int(line[1:]))
-for group in groups:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except OSError:
-        pass
-"""
 
 
 @dataclass(slots=True)
@@ -54,8 +44,10 @@ class Processes:
         folder.mkdir(parents=True, exist_ok=True)
         self._children: list[Child] = []
         self._lock = threading.Lock()
+        self._closed = False
+        self._mark = uuid.uuid4().hex
         self._watchdog = subprocess.Popen(
-            [sys.executable, "-c", _WATCHDOG],
+            [sys.executable, "-I", "-S", watchdog.__file__, self._mark],
             stdin=subprocess.PIPE,
             start_new_session=True,
             text=True,
@@ -75,52 +67,41 @@ class Processes:
         ``may_end`` is for load, which is over when it is over.
         """
         log = self._folder / f"{name}.log"
-        try:
-            with log.open("ab") as output:
-                process = subprocess.Popen(
-                    list(command),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, **(environment or {})},
-                    cwd=cwd,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise BackendError(
-                f"{name}: cannot start {command[0]}: {error.strerror}", hint="make setup"
-            ) from error
-        child = Child(name, process, log, may_end)
+        variables = {**os.environ, **(environment or {}), watchdog.MARK: self._mark}
         with self._lock:
+            if self._closed:
+                raise BackendError(f"{name}: not started: everything is being stopped")
+            process = _spawn(name, command, log, variables, cwd)
+            child = Child(name, process, log, may_end)
             self._children.append(child)
-        self._tell(f"+{process.pid}")
+            self._tell(f"+{process.pid}")
         return child
 
     def failed(self) -> str | None:
         """Return which child died, with its exit code and last words, or None."""
         with self._lock:
-            children = list(self._children)
-        for child in children:
-            code = child.process.poll()
-            if code is not None and not (child.may_end and code == 0):
-                return f"{child.name} ended with exit code {code}: {tail(child.log)}"
-        return None
+            for child in self._children:
+                code = child.process.poll()
+                if code is not None and not (child.may_end and code == 0):
+                    return f"{child.name} {ending(code)}: {tail(child.log)}"
+            code = None if self._closed else self._watchdog.poll()
+        return None if code is None else f"the watchdog {ending(code)}"
 
-    def stop(self, child: Child) -> None:
-        """End one child and everything it started: TERM, then KILL after a few seconds."""
+    def stop(self, *children: Child) -> None:
+        """End children and everything they started: TERM, then KILL after a few seconds."""
         with self._lock:
-            if child in self._children:
-                self._children.remove(child)
-        _signal(child, signal.SIGTERM)
-        self._reap([child])
-
-    def stop_all(self) -> None:
-        """End every child, then the watchdog."""
-        with self._lock:
-            children, self._children = self._children, []
+            self._children = [c for c in self._children if c not in children]
         for child in children:
             _signal(child, signal.SIGTERM)
         self._reap(children)
+
+    def stop_all(self) -> None:
+        """End every child, then the watchdog; nothing can be started afterwards."""
+        with self._lock:
+            self._closed = True
+            children = tuple(self._children)
+        self.stop(*children)
+        watchdog.sweep(self._mark)
         if self._watchdog.stdin is not None:
             with suppress(OSError):
                 self._watchdog.stdin.close()
@@ -134,7 +115,8 @@ class Processes:
         for child in children:
             _signal(child, signal.SIGKILL)  # what is left of its group
             child.process.wait()
-            self._tell(f"-{child.process.pid}")
+            with self._lock:
+                self._tell(f"-{child.process.pid}")
 
     def _tell(self, line: str) -> None:
         if self._watchdog.stdin is not None:
@@ -143,9 +125,36 @@ class Processes:
                 self._watchdog.stdin.flush()
 
 
+def _spawn(
+    name: str, command: Sequence[str], log: Path, environment: Mapping[str, str], cwd: Path | None
+) -> subprocess.Popen[bytes]:
+    try:
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=cwd,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise BackendError(
+            f"{name}: cannot start {command[0]}: {error.strerror}", hint="make setup-embedded"
+        ) from error
+
+
 def _signal(child: Child, number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.process.pid, number)
+
+
+def ending(code: int) -> str:
+    """Return how a process ended, in words."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    return f"was killed by {signal.Signals(-code).name}"
 
 
 def tail(log: Path) -> str:
