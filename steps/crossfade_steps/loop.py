@@ -123,7 +123,9 @@ def _wait_ready(run: Run, objects: dict[str, tuple[str, ...]]) -> None:
 
 def _settle(run: Run, ended: Ended) -> Ended:
     try:
-        safety.settle(run)
+        weights = safety.settle(run)
+        if weights is not None:
+            run.record.append(record.settled(weights))
     except CrossfadeError as error:
         return Ended(Outcome.FAILED, f"{ended.sentence}; {error}", ended.winner)
     return ended

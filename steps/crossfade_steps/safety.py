@@ -37,20 +37,21 @@ def safe_weights(run: Run) -> dict[str, int] | None:
     return None if last is None else {name: int(weight) for name, weight in last[1].items()}
 
 
-def settle(run: Run) -> None:
-    """Bring the weights to the phase's safe ones; doing it twice does no harm.
+def settle(run: Run) -> Mapping[str, int] | None:
+    """Bring the weights to the phase's safe ones and return them; twice does no harm.
 
+    Returns None where nothing was begun, or where promoted route documents stand as they are.
     Raises ``BackendError`` if they cannot be written after several tries.
     """
     safe = safe_weights(run)
     if not safe:  # nothing begun, or the promoted route documents stand as they are
-        return
+        return None
     for attempt in range(TRIES):
         try:
             state = run.router.read()
             if dict(state.weights) != safe:
-                run.router.write(state, safe)
-            return
+                state = run.router.write(state, safe)
+            return state.weights
         except BackendError as error:
             if attempt == TRIES - 1:
                 raise BackendError(
@@ -58,6 +59,7 @@ def settle(run: Run) -> None:
                     hint="set them by hand now: traffic may still reach a candidate",
                 ) from error
             run.clock.sleep(PAUSE_SECONDS)
+    return None
 
 
 def clean_up(run: Run, created: Mapping[str, str], names: tuple[str, ...]) -> list[str]:

@@ -1,7 +1,7 @@
 """A run's record: plain JSON-compatible entries that replay to the same decisions.
 
 Entries, in order: ``run`` (what was asked), ``phase`` (before each phase begins), ``started``, then
-``decision`` and ``applied`` for each iteration, and ``outcome`` at the end.
+``decision`` and ``applied`` for each iteration, then ``settled`` and ``outcome`` at the end.
 """
 
 from __future__ import annotations
@@ -68,6 +68,11 @@ def applied(iteration: int, weights: Mapping[str, int]) -> dict[str, Any]:
 def not_applied(iteration: int, reason: str) -> dict[str, Any]:
     """Return the entry that says the weights could not be written."""
     return {"type": "not-applied", "iteration": iteration, "reason": reason}
+
+
+def settled(weights: Mapping[str, int]) -> dict[str, Any]:
+    """Return the entry with the weights that the run left behind, read back at its end."""
+    return {"type": "settled", "weights": dict(weights)}
 
 
 def outcome(value: Outcome, sentence: str, winner: str | None) -> dict[str, Any]:

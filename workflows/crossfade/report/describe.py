@@ -63,7 +63,7 @@ def _progress(experiment: Experiment, entries: Sequence[Entry], decisions: Seque
     phase = record.last_phase(entries)
     ends = record.of_type(entries, "outcome")
     elapsed = decisions[-1][0].elapsed_seconds if decisions else 0
-    now = decisions[-1][1].weights if decisions else {}
+    now = _weights_now(entries, decisions)
     lines = [
         f"Experiment stage: {'Completed' if ends else phase[0] if phase else 'starting'}",
         f"Number of completed iterations: {len(decisions)} of {experiment.iterations}",
@@ -73,6 +73,14 @@ def _progress(experiment: Experiment, entries: Sequence[Entry], decisions: Seque
     if ends:
         lines += [f"Outcome: {ends[-1]['outcome']}", f"Reason: {ends[-1]['sentence']}"]
     return _heading("Progress Summary", *lines)
+
+
+def _weights_now(entries: Sequence[Entry], decisions: Sequence[Any]) -> Mapping[str, int]:
+    """Return the weights last known to be in force: settled, applied, or decided."""
+    known = [e for e in entries if e["type"] in ("settled", "applied")]
+    if known:
+        return dict(known[-1]["weights"])
+    return dict(decisions[-1][1].weights) if decisions else {}
 
 
 def _winner(experiment: Experiment, decision: Decision) -> Text:

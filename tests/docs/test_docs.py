@@ -1,0 +1,59 @@
+"""Pages that could go stale are generated or tried here."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from crossfade.lint.page import NOT_FROM_A_FILE, page
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_lint_page_is_what_the_rules_say() -> None:
+    path = ROOT / "docs" / "lint.md"
+    if os.environ.get("CROSSFADE_GOLDEN"):
+        path.write_text(page())
+    assert path.read_text() == page(), "make docs"
+
+
+def test_the_lint_page_accounts_for_every_defect() -> None:
+    named = set(re.findall(r"^\| (D\d+) \|", page(), re.MULTILINE))
+
+    assert named == {f"D{i}" for i in range(1, 31)}
+    assert set(NOT_FROM_A_FILE) <= named
+
+
+def test_the_dependency_table_is_the_project_s() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[\[><=]", d)[0] for d in project["dependencies"]}
+    for extra in project["optional-dependencies"].values():
+        wanted |= {re.split(r"[\[><=]", d)[0] for d in extra}
+    readme = (ROOT / "README.md").read_text()
+    table = readme[readme.index("## Dependencies") :]
+
+    assert set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)) == wanted
+
+
+def test_every_pinned_name_is_plain() -> None:
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        assert re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.+!-]+", line), line
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/policies.md"])
+def test_files_that_a_page_names_exist(name: str) -> None:
+    text = (ROOT / name).read_text()
+    paths = re.findall(r"`((?:workflows|steps|tests|docs|images|scripts|bench)/[\w./-]+)`", text)
+
+    assert [path for path in paths if not (ROOT / path.rstrip("/")).exists()] == []
+
+
+def test_every_make_target_that_the_readme_names_exists() -> None:
+    readme, makefile = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
+
+    for target in re.findall(r"`?make ([a-z][a-z-]*)", readme):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import crossfade
+from crossfade import record
+from crossfade.cli.app import main
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = str(ROOT / "workflows" / "examples" / "iris")
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["crossfade", *words])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+def test_the_version_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.strip() == crossfade.__version__
+
+
+def test_lint_of_the_example_finds_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "lint", EXAMPLE) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "no findings\n")
+
+
+def test_lint_prints_findings_to_stdout_and_exits_with_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(ROOT / "tests" / "data" / "documents" / "unknown-fields.yaml")
+
+    assert call(monkeypatch, "lint", file) == 2
+    captured = capsys.readouterr()
+    assert "unknown-fields.yaml:7 spec.duration.maxIterations: error field" in captured.out
+    assert "6 errors, 0 warnings" in captured.err
+
+
+def test_lint_prints_json_for_programs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(ROOT / "tests" / "data" / "documents" / "no-kind.yaml")
+
+    assert call(monkeypatch, "lint", "--json", file) == 2
+    [finding] = json.loads(capsys.readouterr().out)
+    assert (finding["severity"], finding["line"]) == ("error", 1)
+
+
+def test_compile_prints_the_workflow_and_nothing_else_to_stdout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "compile", EXAMPLE) == 0
+    golden = (Path(EXAMPLE) / "workflow.yaml").read_text()
+    assert capsys.readouterr().out == golden
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        pytest.param(("compile", EXAMPLE, "--policy", "bandit"), "policy 'bandit'", id="policy"),
+        pytest.param(("compile", EXAMPLE, "--loop", "dag"), "expected nodes or pod", id="loop"),
+        pytest.param(("lint", EXAMPLE, "--set", "X"), "expected NAME=VALUE", id="set"),
+        pytest.param(("run", "no/such/file.yaml"), "cannot be read", id="file"),
+        pytest.param(("describe", "no/such.jsonl"), "no such record", id="record"),
+        pytest.param(("replay", "--folder", "no/such"), "no run recorded here", id="folder"),
+    ],
+)
+def test_what_is_wrong_is_one_message_on_stderr_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    text: str,
+) -> None:
+    assert call(monkeypatch, *words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert text in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_a_record_that_was_cut_short_is_still_described(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    loaded = crossfade.Rollout.load(EXAMPLE)
+    whole = record.canonical(record.header("run-1", loaded.bundle, 1.0))
+    file = tmp_path / "record.jsonl"
+    file.write_text(whole + "\n" + whole[:40])
+
+    assert call(monkeypatch, "describe", str(file)) == 0
+    assert "Run: run-1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["", "[]\n[]\n", "nonsense\n{}\n", '{"type": "x"}\n'])
+def test_a_file_that_is_no_record_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    content: str,
+) -> None:
+    file = tmp_path / "record.jsonl"
+    file.write_text(content)
+
+    assert call(monkeypatch, "describe", str(file)) == 2
+    assert capsys.readouterr().err.startswith("error: ")
