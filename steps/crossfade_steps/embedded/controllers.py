@@ -12,16 +12,16 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from crossfade.errors import BackendError, CrossfadeError
 from crossfade_steps.embedded.gateway import Gateway
-from crossfade_steps.embedded.models import Copy, Predictor, local_model, start_copy
+from crossfade_steps.embedded.models import Copy, Predictor, local_model, predictors, start_copy
 from crossfade_steps.embedded.monitoring import Monitoring
 from crossfade_steps.embedded.processes import Processes
 from crossfade_steps.embedded.store import Store
 from crossfade_steps.embedded.tools import Tools
+from crossfade_steps.embedded.virtual_service import Address
 from crossfade_steps.ports import Object, ObjectKey
 
 POLL_SECONDS = 0.2
@@ -32,12 +32,20 @@ KIND = "SeldonDeployment"
 
 @dataclass(slots=True)
 class _Deployment:
-    """One SeldonDeployment: its copies that serve, those that start, and what went wrong."""
+    """One SeldonDeployment: what it asks for, its copies that serve and that start, its error."""
 
+    wanted: dict[str, Predictor] = field(default_factory=dict)
     serving: dict[str, Copy] = field(default_factory=dict)
     starting: dict[str, Copy] = field(default_factory=dict)
     generation: int = 0
     error: str | None = None
+
+    def weights(self) -> dict[Address, int]:
+        """Return the traffic of what serves; none while only predictors without traffic do."""
+        live = [self.wanted[name] for name in self.serving if name in self.wanted]
+        sole = len(self.wanted) == 1
+        found = {_address(p): 100 if sole else int(p.traffic or 0) for p in live}
+        return found if sum(found.values()) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +63,12 @@ class SeldonController:
     """Follows the store's SeldonDeployments in one thread of its own."""
 
     def __init__(self, store: Store, around: Surroundings) -> None:
-        self._store, self._gateway, self._monitoring = store, around.gateway, around.monitoring
-        self._processes, self._tools, self._mirrors = (
-            around.processes, around.tools, around.mirrors)  # fmt: skip
+        self._store, self._around = store, around
         self._deployments: dict[ObjectKey, _Deployment] = {}
         self._events: queue.SimpleQueue[tuple[str, Object] | None] = queue.SimpleQueue()
         self._leaving: list[tuple[float, Copy]] = []
         self._count = 0
+        self._failed: str | None = None
         self._thread = threading.Thread(target=self._loop, name="seldon", daemon=True)
         self._thread.start()
 
@@ -83,9 +90,12 @@ class SeldonController:
             return "its controller has not seen it yet"
         if deployment.error is not None:
             raise BackendError(f"{key}: {deployment.error}")
-        if deployment.starting:
-            return f"{', '.join(deployment.starting)} is starting"
-        return None
+        starting = tuple(deployment.starting)
+        return f"{', '.join(starting)} is starting" if starting else None
+
+    def failed(self) -> str | None:
+        """Return why this controller ended, or None."""
+        return self._failed
 
     def stop(self) -> None:
         """End the thread; the processes are ended by whoever ends all of them."""
@@ -93,86 +103,107 @@ class SeldonController:
         self._thread.join(timeout=10)
 
     def _loop(self) -> None:
-        while True:
-            with suppress(queue.Empty):
-                event = self._events.get(timeout=POLL_SECONDS)
-                if event is None:
-                    return
-                self._handle(*event)
-            self._promote_ready()
-            self._drop_leaving()
+        try:
+            while self._turn():
+                self._switch_ready()
+                self._drop_leaving()
+        except Exception as error:  # a thread has nobody to raise to
+            self._failed = f"the controller of SeldonDeployments: {type(error).__name__}: {error}"
+
+    def _turn(self) -> bool:
+        """Handle one event if there is one; False is the end."""
+        with suppress(queue.Empty):
+            event = self._events.get(timeout=POLL_SECONDS)
+            if event is None:
+                return False
+            self._handle(*event)
+        return True
 
     def _handle(self, event: str, stored: Object) -> None:
         key = ObjectKey.of(stored)
-        deployment = self._deployments.setdefault(key, _Deployment())
         if event == "deleted":
-            del self._deployments[key]
-            self._remove(key, deployment)
+            self._remove(key, self._deployments.pop(key, _Deployment()))
             return
+        deployment = self._deployments.setdefault(key, _Deployment())
         if stored["metadata"]["generation"] <= deployment.generation:
             return  # a change of status or metadata only
         try:
-            wanted = {p.name: p for p in map(_predictor(stored), stored["spec"]["predictors"])}
             deployment.error = None
-            for name in set(deployment.serving) - set(wanted):
-                self._retire(deployment.serving.pop(name))
-            for predictor in wanted.values():
-                self._want(deployment, predictor)
-        except (CrossfadeError, KeyError, TypeError) as error:
+            self._want(deployment, predictors(stored))
+            self._expose(key, deployment)
+        except CrossfadeError as error:
             deployment.error = str(error)
         deployment.generation = stored["metadata"]["generation"]
         self._tell(key, deployment)
 
-    def _want(self, deployment: _Deployment, predictor: Predictor) -> None:
+    def _want(self, deployment: _Deployment, wanted: dict[str, Predictor]) -> None:
+        """Start what is new or changed; what serves goes on until its successor is ready."""
+        models = {
+            p.name: local_model(p.model_uri, self._around.mirrors, self._around.tools.models)
+            for p in wanted.values()
+        }
+        deployment.wanted = wanted
+        for predictor in wanted.values():
+            if self._is_there(deployment, predictor):
+                continue
+            self._count += 1
+            deployment.starting[predictor.name] = start_copy(
+                predictor, models[predictor.name], self._count, self._around.processes,
+                self._around.tools,
+            )  # fmt: skip
+
+    def _is_there(self, deployment: _Deployment, predictor: Predictor) -> bool:
+        """Return whether a copy of it starts or serves, and end one that is superseded."""
+        starting = deployment.starting.get(predictor.name)
+        if starting is not None:
+            if starting.predictor == predictor:
+                return True
+            self._stop(deployment.starting.pop(predictor.name))
         serving = deployment.serving.get(predictor.name)
-        if serving is not None and serving.predictor == predictor:
-            return
-        superseded = deployment.starting.pop(predictor.name, None)
-        if superseded is not None:
-            self._stop(superseded)
-        model = local_model(predictor.model_uri, self._mirrors, self._tools.models)
-        deployment.starting[predictor.name] = self._start(predictor, model)
+        return serving is not None and serving.predictor == predictor
 
-    def _start(self, predictor: Predictor, model: Path) -> Copy:
-        self._count += 1
-        return start_copy(predictor, model, self._count, self._processes, self._tools)
-
-    def _promote_ready(self) -> None:
+    def _switch_ready(self) -> None:
         for key, deployment in self._deployments.items():
             for name, copy in list(deployment.starting.items()):
                 if copy.ready():
-                    del deployment.starting[name]
                     self._switch(deployment, copy)
+                    self._expose(key, deployment)
+                    del deployment.starting[name]
                     self._tell(key, deployment)
 
     def _switch(self, deployment: _Deployment, copy: Copy) -> None:
         """Let the new copy answer, then take the old one away."""
         predictor = copy.predictor
-        prefix = f"/seldon/{predictor.namespace}/{predictor.deployment}/"
-        self._gateway.serve((predictor.service, EXECUTOR_PORT), copy.port, prefix)
         labels = {
             "namespace": predictor.namespace,
             "kubernetes_namespace": predictor.namespace,
             "seldon_deployment_id": predictor.deployment,
         }
-        self._monitoring.scrape(copy.port, "/prometheus", labels)
-        self._monitoring.scrape(copy.metrics_port, "/metrics", labels)
+        self._around.monitoring.scrape(copy.port, "/prometheus", labels)
+        self._around.monitoring.scrape(copy.metrics_port, "/metrics", labels)
+        self._around.gateway.serve(_address(predictor), copy.port)
         old = deployment.serving.get(predictor.name)
         deployment.serving[predictor.name] = copy
         if old is not None:
             self._retire(old)
 
-    def _retire(self, copy: Copy) -> None:
-        self._monitoring.forget(copy.port, copy.metrics_port)
-        self._leaving.append((time.monotonic() + DRAIN_SECONDS, copy))
+    def _expose(self, key: ObjectKey, deployment: _Deployment) -> None:
+        """Send Seldon's path prefix to what serves, then take away what is no longer wanted."""
+        prefix = f"/seldon/{key.namespace}/{key.name}/"
+        self._around.gateway.prefix(prefix, deployment.weights())
+        for copies in (deployment.serving, deployment.starting):
+            for name in set(copies) - set(deployment.wanted):
+                copy = copies.pop(name)
+                self._around.gateway.forget(_address(copy.predictor))
+                self._retire(copy)
 
     def _remove(self, key: ObjectKey, deployment: _Deployment) -> None:
-        for copy in deployment.serving.values():
-            prefix = f"/seldon/{key.namespace}/{key.name}/"
-            self._gateway.remove((copy.predictor.service, EXECUTOR_PORT), prefix)
-            self._retire(copy)
-        for copy in deployment.starting.values():
-            self._stop(copy)
+        deployment.wanted = {}
+        self._expose(key, deployment)
+
+    def _retire(self, copy: Copy) -> None:
+        self._around.monitoring.forget(copy.port, copy.metrics_port)
+        self._leaving.append((time.monotonic() + DRAIN_SECONDS, copy))
 
     def _drop_leaving(self) -> None:
         now = time.monotonic()
@@ -181,17 +212,14 @@ class SeldonController:
             self._stop(item[1])
 
     def _stop(self, copy: Copy) -> None:
-        self._processes.stop(copy.executor, copy.model)
+        self._around.processes.stop(copy.executor, copy.model)
 
     def _tell(self, key: ObjectKey, deployment: _Deployment) -> None:
         self._store.set_status(key, _status(key, deployment))
 
 
-def _predictor(stored: Object) -> Any:
-    def read(predictor: Mapping[str, Any]) -> Predictor:
-        return Predictor.of(stored, predictor)
-
-    return read
+def _address(predictor: Predictor) -> Address:
+    return predictor.service, EXECUTOR_PORT
 
 
 def _status(key: ObjectKey, deployment: _Deployment) -> dict[str, Any]:

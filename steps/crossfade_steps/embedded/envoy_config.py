@@ -6,13 +6,21 @@ of weights drops no request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-Config = dict[str, Any]
-Address = tuple[str, int]
+from crossfade_steps.embedded import virtual_service
+from crossfade_steps.embedded.virtual_service import Address, Config, cluster_name
+
 _TYPES = "type.googleapis.com/envoy"
 ROUTES_NAME = "rollout"
+_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+# An idle connection is closed by Envoy before the service (after 75 s) can close it under a request
+_PROTOCOL = {
+    "@type": f"{_TYPES}.extensions.upstreams.http.v3.HttpProtocolOptions",
+    "common_http_protocol_options": {"idle_timeout": "60s"},
+    "explicit_http_config": {"http_protocol_options": {}},
+}
 
 
 def bootstrap(*, port: int, admin_port: int, folder: str) -> Config:
@@ -64,6 +72,7 @@ def clusters(addresses: Mapping[Address, int], version: int) -> Config:
                 "name": cluster_name(address),
                 "type": "STATIC",
                 "connect_timeout": "2s",
+                "typed_extension_protocol_options": {_HTTP_OPTIONS: _PROTOCOL},
                 "load_assignment": {
                     "cluster_name": cluster_name(address),
                     "endpoints": [
@@ -77,21 +86,22 @@ def clusters(addresses: Mapping[Address, int], version: int) -> Config:
 
 
 def routes(
-    virtual_services: Sequence[Mapping[str, Any]],
-    prefixes: Mapping[str, Address],
+    virtual_services: Iterable[Mapping[str, Any]],
+    prefixes: Mapping[str, Mapping[Address, int]],
     version: int,
 ) -> Config:
     """Return the routes of every VirtualService, and Seldon's prefix routes for any host.
 
-    ``prefixes`` maps ``/seldon/<namespace>/<name>/`` to the service behind it; the prefix is
-    rewritten to ``/``, as Seldon's own ingress does.
+    ``prefixes`` maps ``/seldon/<namespace>/<name>/`` to the weights of the services behind it; the
+    prefix is rewritten to ``/``, as Seldon's own ingress does.  Rules of several VirtualServices
+    for one host follow each other, as Istio's gateway merges them: Envoy takes a domain once.
     """
-    prefixed = [_prefix_route(prefix, address) for prefix, address in sorted(prefixes.items())]
-    hosts = [_virtual_host(service, prefixed) for service in virtual_services]
-    fallback = {"name": "any", "domains": ["*"], "routes": prefixed}
-    taken = {domain for host in hosts for domain in host["domains"]}
-    if "*" not in taken:
-        hosts.append(fallback)
+    prefixed = [_prefix_route(prefix, weights) for prefix, weights in sorted(prefixes.items())]
+    domains: dict[str, list[Config]] = {"*": []}
+    for manifest in virtual_services:
+        own = virtual_service.routes(manifest)
+        for host in virtual_service.hosts(manifest):
+            domains.setdefault(host, []).extend(own)
     return {
         "version_info": str(version),
         "resources": [
@@ -99,80 +109,17 @@ def routes(
                 "@type": f"{_TYPES}.config.route.v3.RouteConfiguration",
                 "name": ROUTES_NAME,
                 "validate_clusters": False,
-                "virtual_hosts": hosts,
+                "ignore_port_in_host_matching": True,
+                "virtual_hosts": [
+                    {"name": domain, "domains": [domain], "routes": [*prefixed, *own]}
+                    for domain, own in domains.items()
+                ],
             }
         ],
     }
 
 
-def _virtual_host(service: Mapping[str, Any], prefixed: list[Config]) -> Config:
-    spec, metadata = service["spec"], service["metadata"]
-    namespace = str(metadata["namespace"])
-    own = [route for rule in spec.get("http") or [] for route in _rule(rule, namespace)]
-    domains = [d for host in spec.get("hosts") or ["*"] for d in _domains(host)]
-    return {
-        "name": f"{namespace}/{metadata['name']}",
-        "domains": domains,
-        "routes": [*prefixed, *own],
-    }
-
-
-def _domains(host: str) -> list[str]:
-    return ["*"] if host == "*" else [host, f"{host}:*"]
-
-
-def _rule(rule: Mapping[str, Any], namespace: str) -> list[Config]:
-    action = {"weighted_clusters": {"clusters": _weighted(rule.get("route") or [], namespace)}}
-    timeout = {"timeout": str(rule["timeout"])} if rule.get("timeout") else {}
-    matches = rule.get("match") or [{}]
-    return [{"match": _match(match), "route": {**action, **timeout}} for match in matches]
-
-
-def _match(match: Mapping[str, Any]) -> Config:
-    uri = match.get("uri") or {}
-    if "exact" in uri:
-        return {"path": uri["exact"]}
-    return {"prefix": uri.get("prefix", "/")}
-
-
-def _weighted(destinations: Sequence[Mapping[str, Any]], namespace: str) -> list[Config]:
-    sole = len(destinations) == 1
-    weighted = []
-    for route in destinations:
-        headers = ((route.get("headers") or {}).get("response") or {}).get("set") or {}
-        weight = route.get("weight", 100 if sole else 0)
-        entry: Config = {
-            "name": cluster_name(destination(route["destination"], namespace)),
-            "weight": 100 if sole else weight,
-        }
-        if headers:
-            entry["response_headers_to_add"] = [_header(k, str(v)) for k, v in headers.items()]
-        weighted.append(entry)
-    return weighted
-
-
-def _header(name: str, value: str) -> Config:
-    action = "OVERWRITE_IF_EXISTS_OR_ADD"
-    return {"header": {"key": name, "value": value}, "append_action": action}
-
-
-def _prefix_route(prefix: str, address: Address) -> Config:
-    route = {"cluster": cluster_name(address), "prefix_rewrite": "/"}
+def _prefix_route(prefix: str, weights: Mapping[Address, int]) -> Config:
+    weighted = [{"name": cluster_name(a), "weight": w} for a, w in sorted(weights.items())]
+    route = {**virtual_service.action(weighted), "prefix_rewrite": "/"}
     return {"match": {"prefix": prefix}, "route": route}
-
-
-def destination(value: Mapping[str, Any], namespace: str) -> Address:
-    """Return a destination's (service.namespace, port); short hosts get the namespace."""
-    return service_host(str(value["host"]), namespace), int((value.get("port") or {}).get(
-        "number", 80))  # fmt: skip
-
-
-def service_host(host: str, namespace: str) -> str:
-    """Return ``service.namespace`` for any of a Service's names."""
-    parts = host.split(".")
-    return f"{parts[0]}.{parts[1] if len(parts) > 1 else namespace}"
-
-
-def cluster_name(address: Address) -> str:
-    """Return the cluster's name."""
-    return f"{address[0]}:{address[1]}"

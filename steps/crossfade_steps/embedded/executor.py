@@ -29,13 +29,15 @@ SERVICES = {"predictions": "/predict", "feedback": "/send-feedback"}
 class Meters:
     """The executor's four metric families."""
 
-    def __init__(self, deployment: str, predictor: str, node: str, image: str) -> None:
+    def __init__(
+        self, deployment: str, predictor: str, version: str, node: str, image: str
+    ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._server = _family("server", SERVER_LABELS, self.registry)
         self._client = _family("client", CLIENT_LABELS, self.registry)
         name, _, version = image.rpartition(":")
-        self._fixed = (deployment, predictor, "")
+        self._fixed = (deployment, predictor, version)
         self._model = (node, name, version)
 
     def served(self, service: str, code: int, seconds: float) -> None:
@@ -151,10 +153,10 @@ def application(executor: Executor) -> web.Application:
 def main() -> None:
     """Serve one model's executor on a loopback port."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    for name in ("port", "model", "deployment", "predictor", "node", "image"):
+    for name in ("port", "model", "deployment", "predictor", "version", "node", "image"):
         parser.add_argument(f"--{name}", required=True)
     a = parser.parse_args()
-    meters = Meters(a.deployment, a.predictor, a.node, a.image)
+    meters = Meters(a.deployment, a.predictor, a.version, a.node, a.image)
     app = application(Executor(a.model, a.node, a.image, meters))
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     web.run_app(app, host="127.0.0.1", port=int(a.port), print=None, access_log=None)

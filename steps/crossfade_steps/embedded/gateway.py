@@ -6,34 +6,45 @@ import json
 import os
 import threading
 import time
-import urllib.error
-import urllib.request
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crossfade.errors import BackendError
-from crossfade_steps.embedded import envoy_config
-from crossfade_steps.embedded.envoy_config import Address
-from crossfade_steps.embedded.processes import Processes
+import requests
+
+from crossfade_steps.embedded import envoy_config, local
+from crossfade_steps.embedded.processes import Processes, tail
 from crossfade_steps.embedded.tools import Tools, free_port
+from crossfade_steps.embedded.virtual_service import Address, service_host
 from crossfade_steps.ports import Object
 
 START_SECONDS = 15.0
+TAKE_SECONDS = 5.0
+POLL_SECONDS = 0.003
+_SCOPES = {"rds": f"http.gateway.rds.{envoy_config.ROUTES_NAME}", "cds": "cluster_manager.cds"}
 
 
 class Gateway:
-    """Envoy on a loopback port, and the services that it can reach by name."""
+    """Envoy on a loopback port, and the services that it can reach by name.
+
+    A change is over when Envoy has taken it: whoever wrote a weight can rely on it.
+    """
 
     def __init__(self, folder: Path, processes: Processes, tools: Tools) -> None:
         self._folder = folder / "envoy"
         self._folder.mkdir(parents=True, exist_ok=True)
         self.port, self._admin = free_port(), free_port()
         self._services: dict[Address, int] = {}
-        self._prefixes: dict[str, Address] = {}
+        self._prefixes: dict[str, Mapping[Address, int]] = {}
         self._virtual_services: dict[tuple[str, str], Object] = {}
         self._lock = threading.RLock()
         self._version = 0
-        self._write_all()
+        self._refused: str | None = None
+        self._write_clusters()
+        self._write_routes()
+        self._start(processes, tools)
+
+    def _start(self, processes: Processes, tools: Tools) -> None:
         config = envoy_config.bootstrap(
             port=self.port, admin_port=self._admin, folder=str(self._folder)
         )
@@ -41,36 +52,44 @@ class Gateway:
         path.write_text(json.dumps(config))
         command = [str(tools.envoy), "-c", str(path), "--concurrency", "1", "-l", "warning",
                    "--use-dynamic-base-id"]  # fmt: skip
-        processes.start("envoy", command)
-        self._wait()
+        self._log = processes.start("envoy", command).log
+        local.wait_for("envoy", f"http://127.0.0.1:{self._admin}/ready", START_SECONDS)
 
     @property
     def url(self) -> str:
         """Return the address that ``http://gateway`` stands for."""
         return f"http://127.0.0.1:{self.port}"
 
+    def failed(self) -> str | None:
+        """Return why Envoy did not take a change, or None."""
+        return self._refused
+
     def address_of(self, host: str, port: int) -> int | None:
         """Return the loopback port behind a Service's host, None when nothing serves it."""
-        name = envoy_config.service_host(host, "default")
         with self._lock:
-            return self._services.get((name, port))
+            return self._services.get((service_host(host, "default"), port))
 
-    def serve(self, address: Address, port: int, prefix: str | None = None) -> None:
+    def serve(self, address: Address, port: int) -> None:
         """Make a service (``name.namespace``, port) reachable; an old one is replaced."""
         with self._lock:
-            self._services[address] = port
-            self._write("cds", envoy_config.clusters(self._services, self._next()))
-            if prefix is not None and self._prefixes.get(prefix) != address:
-                self._prefixes[prefix] = address
-                self._write_routes()
+            if self._services.get(address) != port:
+                self._services[address] = port
+                self._take("cds", self._write_clusters)
 
-    def remove(self, address: Address, prefix: str | None = None) -> None:
-        """Forget a service."""
+    def forget(self, address: Address) -> None:
+        """Make a service unreachable."""
         with self._lock:
-            if prefix is not None and self._prefixes.pop(prefix, None) is not None:
-                self._write_routes()
-            self._services.pop(address, None)
-            self._write("cds", envoy_config.clusters(self._services, self._next()))
+            if self._services.pop(address, None) is not None:
+                self._take("cds", self._write_clusters)
+
+    def prefix(self, prefix: str, weights: Mapping[Address, int]) -> None:
+        """Send a path prefix of any host to services by weight; without services, to none."""
+        with self._lock:
+            before = self._prefixes.pop(prefix, {})
+            if weights:
+                self._prefixes[prefix] = dict(weights)
+            if before != weights:
+                self._take("rds", self._write_routes)
 
     def route(self, event: str, virtual_service: Object) -> None:
         """Follow a change of a VirtualService."""
@@ -81,14 +100,13 @@ class Gateway:
                 self._virtual_services.pop(key, None)
             else:
                 self._virtual_services[key] = virtual_service
-            self._write_routes()
+            self._take("rds", self._write_routes)
 
-    def _write_all(self) -> None:
+    def _write_clusters(self) -> None:
         self._write("cds", envoy_config.clusters(self._services, self._next()))
-        self._write_routes()
 
     def _write_routes(self) -> None:
-        services = list(self._virtual_services.values())
+        services = self._virtual_services.values()
         self._write("rds", envoy_config.routes(services, self._prefixes, self._next()))
 
     def _write(self, name: str, config: dict[str, Any]) -> None:
@@ -101,14 +119,29 @@ class Gateway:
         self._version += 1
         return self._version
 
-    def _wait(self) -> None:
-        until = time.monotonic() + START_SECONDS
-        url = f"http://127.0.0.1:{self._admin}/ready"
-        while time.monotonic() < until:
-            try:
-                with urllib.request.urlopen(url, timeout=1) as answer:
-                    if answer.status == 200:
-                        return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.05)
-        raise BackendError(f"envoy did not become ready within {START_SECONDS:.0f} s")
+    def _take(self, name: str, write: Callable[[], None]) -> None:
+        """Write a file and wait until Envoy uses it; remember why it does not."""
+        before = self._statistics(name).get("update_rejected")
+        write()
+        until = time.monotonic() + TAKE_SECONDS
+        while (now := self._statistics(name)).get("version_text") != str(self._version):
+            if not now:
+                self._refused = f"envoy does not answer: {tail(self._log)}"
+            elif now["update_rejected"] != before:
+                self._refused = f"envoy refuses version {self._version}: {tail(self._log)}"
+            elif time.monotonic() > until:
+                self._refused = f"envoy did not take a change within {TAKE_SECONDS:.0f} s"
+            else:
+                time.sleep(POLL_SECONDS)
+                continue
+            return
+
+    def _statistics(self, name: str) -> dict[str, Any]:
+        """Return Envoy's numbers of one kind of configuration; none when it does not answer."""
+        scope = _SCOPES[name]
+        url = f"http://127.0.0.1:{self._admin}/stats?format=json&filter={scope}"
+        try:
+            found = local.request("GET", url, seconds=1.0).json()["stats"]
+        except (requests.RequestException, ValueError, KeyError):
+            return {}
+        return {s["name"].removeprefix(f"{scope}."): s.get("value") for s in found if "name" in s}

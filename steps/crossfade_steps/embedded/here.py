@@ -14,7 +14,8 @@ from typing import Any
 from crossfade.spec.rollout import Bundle
 from crossfade.verdict import Outcome
 from crossfade_steps import metrics
-from crossfade_steps.embedded.world import World, refuse_unknown_kinds
+from crossfade_steps.embedded.admission import refuse_unknown_kinds
+from crossfade_steps.embedded.world import World
 from crossfade_steps.loop import conduct, version_objects
 from crossfade_steps.ports import Record
 from crossfade_steps.record_file import RecordFile

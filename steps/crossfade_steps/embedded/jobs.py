@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from crossfade.errors import SpecError
-from crossfade.spec.requests import fortio_command
+from crossfade.spec.requests import fortio_command, runs_fortio
+from crossfade.spec.source import listed
 from crossfade_steps.embedded.processes import Child, Processes
 from crossfade_steps.embedded.tools import Tools
 from crossfade_steps.ports import Object, ObjectKey
@@ -38,20 +39,36 @@ class JobController:
             self._children[key] = self._processes.start(name, command, may_end=True)
 
 
+def words(job: Mapping[str, Any]) -> list[str]:
+    """Return the words of a Job's fortio container.  Raises ``SpecError`` when it has none."""
+    found = fortio_command(job)
+    if found is None:
+        metadata = job.get("metadata") or {}
+        raise SpecError(
+            f"Job {metadata.get('namespace', 'default')}/{metadata.get('name')}: "
+            "no container runs fortio",
+            hint="the embedded default runs load by fortio only; on a cluster any Job runs",
+        )
+    return found
+
+
+def idle(job: Mapping[str, Any]) -> list[str]:
+    """Return the names of a Job's other containers, which are not run here."""
+    containers = listed(job, ("spec", "template", "spec", "containers"))
+    return [str(c.get("name")) for c in containers if not runs_fortio(_only(c))]
+
+
+def _only(container: Mapping[str, Any]) -> dict[str, Any]:
+    return {"spec": {"template": {"spec": {"containers": [container]}}}}
+
+
 def local_command(job: Mapping[str, Any], fortio: str, resolve: Callable[[str], str]) -> list[str]:
     """Return the fortio command of a Job for this machine.
 
     The program is the local one, the URL is resolved, and ``-json`` (a file on a volume of the
     pod) is left out.  Raises ``SpecError`` when no container runs fortio.
     """
-    words = fortio_command(job)
-    if words is None:
-        name = (job.get("metadata") or {}).get("name")
-        raise SpecError(
-            f"Job {name}: no container runs fortio",
-            hint="the embedded default runs load by fortio only; on a cluster any Job runs",
-        )
-    command = [fortio, *words[1:]]
+    command = [fortio, *words(job)[1:]]
     if _OUTPUT in command:
         i = command.index(_OUTPUT)
         del command[i : i + 2]

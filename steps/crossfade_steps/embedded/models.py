@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from crossfade.errors import SpecError
+from crossfade.spec.source import listed, mapped
+from crossfade_steps.embedded import local
 from crossfade_steps.embedded.processes import Child, Processes
 from crossfade_steps.embedded.tools import Tools, free_port
 
@@ -24,7 +24,10 @@ IMPLEMENTATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """What one predictor of a SeldonDeployment asks for."""
+    """What one predictor of a SeldonDeployment asks for.
+
+    ``traffic`` (percent) is not part of what a copy of it is: a change of it restarts nothing.
+    """
 
     namespace: str
     deployment: str
@@ -32,30 +35,63 @@ class Predictor:
     node: str
     implementation: str
     model_uri: str
+    version: str = ""
+    parameters: tuple[tuple[str, str, str], ...] = ()
+    traffic: int | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, deployment: Mapping[str, Any], predictor: Mapping[str, Any]) -> Predictor:
         """Read a predictor.  Raises ``SpecError`` for what the embedded default cannot run."""
-        metadata, graph = deployment["metadata"], predictor.get("graph") or {}
-        where = f"SeldonDeployment {metadata['namespace']}/{metadata['name']}"
+        metadata, graph = mapped(deployment, ("metadata",)), mapped(predictor, ("graph",))
+        namespace, name = str(metadata.get("namespace", "default")), str(metadata.get("name"))
         implementation = str(graph.get("implementation", ""))
-        if graph.get("children") or implementation not in IMPLEMENTATIONS:
+        problem = _problem(predictor, graph, implementation)
+        if problem:
             raise SpecError(
-                f"{where}: graph of {implementation or 'an own image'}"
-                f"{' with children' if graph.get('children') else ''}, expected one of "
-                f"{', '.join(IMPLEMENTATIONS)}",
+                f"SeldonDeployment {namespace}/{name}: {problem}",
                 hint="the embedded default serves prepackaged models only; compile the rollout "
                 "and run it on a cluster for anything else",
             )
         return cls(
-            str(metadata["namespace"]), str(metadata["name"]), str(predictor.get("name")),
-            str(graph.get("name")), implementation, str(graph.get("modelUri", "")),
+            namespace, name, str(predictor.get("name")), str(graph.get("name")), implementation,
+            str(graph.get("modelUri", "")),
+            str(mapped(predictor, ("annotations",)).get("version", "")),
+            tuple(_parameter(p) for p in listed(graph, ("parameters",))),
+            predictor.get("traffic"),
         )  # fmt: skip
 
     @property
     def service(self) -> str:
         """Return the Service that Seldon makes: ``<deployment>-<predictor>.<namespace>``."""
         return f"{self.deployment}-{self.name}.{self.namespace}"
+
+
+def predictors(deployment: Mapping[str, Any]) -> dict[str, Predictor]:
+    """Return a SeldonDeployment's predictors by name.  Raises ``SpecError``."""
+    listing = listed(deployment, ("spec", "predictors"))
+    found = [Predictor.of(deployment, item) for item in listing if isinstance(item, Mapping)]
+    if not found or len({p.name for p in found}) < len(found):
+        metadata = mapped(deployment, ("metadata",))
+        raise SpecError(
+            f"SeldonDeployment {metadata.get('namespace')}/{metadata.get('name')}: "
+            "spec.predictors: expected at least one, each with a name of its own"
+        )
+    return {p.name: p for p in found}
+
+
+def _problem(predictor: Mapping[str, Any], graph: Mapping[str, Any], implementation: str) -> str:
+    if predictor.get("shadow"):
+        return f"predictor {predictor.get('name')} is a shadow, which is not played here"
+    children = " with children" if graph.get("children") else ""
+    if not children and implementation in IMPLEMENTATIONS:
+        return ""
+    known = ", ".join(IMPLEMENTATIONS)
+    return f"graph of {implementation or 'an own image'}{children}, expected one of {known}"
+
+
+def _parameter(value: Any) -> tuple[str, str, str]:
+    part = mapped({"p": value}, ("p",))
+    return str(part.get("name")), str(part.get("value")), str(part.get("type", "STRING"))
 
 
 @dataclass(slots=True)
@@ -70,12 +106,7 @@ class Copy:
 
     def ready(self) -> bool:
         """Return whether the model answers through its executor."""
-        try:
-            url = f"http://127.0.0.1:{self.port}/ready"
-            with urllib.request.urlopen(url, timeout=1) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+        return local.answers(f"http://127.0.0.1:{self.port}/ready")
 
 
 def local_model(uri: str, mirrors: Mapping[str, str], folder: Path) -> Path:
@@ -84,9 +115,9 @@ def local_model(uri: str, mirrors: Mapping[str, str], folder: Path) -> Path:
     ``mirrors`` maps the beginning of a URI to a local folder; without one the path of the URI is
     looked for in ``folder``: the bucket's name, or what follows it.  Raises ``SpecError``.
     """
-    for prefix, local in mirrors.items():
+    for prefix, folder_of in mirrors.items():
         if uri.startswith(prefix):
-            return _existing(Path(local) / uri.removeprefix(prefix).strip("/"), uri)
+            return _existing(Path(folder_of) / uri.removeprefix(prefix).strip("/"), uri)
     if "://" not in uri:
         return _existing(Path(uri), uri)
     parts = [part for part in uri.partition("://")[2].split("/") if part]
@@ -114,7 +145,8 @@ def start_copy(
     server, image = IMPLEMENTATIONS[predictor.implementation]
     http, metrics, port = free_port(), free_port(), free_port()
     name = f"{predictor.namespace}-{predictor.deployment}-{predictor.name}-{number}"
-    parameters = [{"name": "model_uri", "value": str(model), "type": "STRING"}]
+    given = (("model_uri", str(model), "STRING"), *predictor.parameters)
+    parameters = [{"name": n, "value": value, "type": kind} for n, value, kind in given]
     child = processes.start(
         f"{name}-model",
         [str(tools.model_server), server, "--service-type", "MODEL",
@@ -132,6 +164,7 @@ def start_copy(
         f"{name}-executor",
         [sys.executable, "-m", "crossfade_steps.embedded.executor", "--port", str(port),
          "--model", f"http://127.0.0.1:{http}", "--deployment", predictor.deployment,
-         "--predictor", predictor.name, "--node", predictor.node, "--image", image],
+         "--predictor", predictor.name, "--version", predictor.version,
+         "--node", predictor.node, "--image", image],
     )  # fmt: skip
     return Copy(predictor, child, executor, port, metrics)

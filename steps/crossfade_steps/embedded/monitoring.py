@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from crossfade.errors import BackendError
+from crossfade_steps.embedded import local
 from crossfade_steps.embedded.processes import Processes
 from crossfade_steps.embedded.tools import Tools, free_port
 
@@ -48,7 +45,7 @@ class Monitoring:
             f"--web.listen-address=127.0.0.1:{self.port}",
             "--log.level=warn", "--query.lookback-delta=30s",
         ])  # fmt: skip
-        self._wait()
+        local.wait_for("prometheus", f"{self.url}/-/ready", START_SECONDS)
 
     @property
     def url(self) -> str:
@@ -74,14 +71,3 @@ class Monitoring:
         temporary = self._folder / ".targets.new"
         temporary.write_text(json.dumps(groups))
         os.replace(temporary, self._file)
-
-    def _wait(self) -> None:
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
-            try:
-                with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1) as answer:
-                    if answer.status == 200:
-                        return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-        raise BackendError(f"prometheus did not become ready within {START_SECONDS:.0f} s")

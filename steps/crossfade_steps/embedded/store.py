@@ -20,13 +20,18 @@ from crossfade.errors import BackendError, Conflict
 from crossfade_steps.ports import Object, ObjectKey
 
 Subscriber = Callable[[str, Object], None]
+Admission = Callable[[Object], None]
 
 
 class Store:
     """Objects by key; all methods may be called from any thread (port ``Objects``)."""
 
-    def __init__(self, *, default_namespace: str = "default") -> None:
+    def __init__(
+        self, *, default_namespace: str = "default", admit: Admission | None = None
+    ) -> None:
+        """Make an empty store; ``admit`` raises for what must not be stored."""
         self._default = default_namespace
+        self._admit: Admission = admit or (lambda stored: None)
         self._objects: dict[ObjectKey, dict[str, Any]] = {}
         self._subscribers: list[Subscriber] = []
         self._lock = threading.RLock()
@@ -63,6 +68,7 @@ class Store:
             metadata["namespace"] = key.namespace
             metadata["uid"] = str(uuid.uuid4())
             metadata["generation"] = 1
+            self._admit(stored)
             return self._store(key, stored, "added")
 
     def apply(self, manifest: Object) -> Object:
@@ -118,6 +124,7 @@ class Store:
             changed["metadata"][name] = existing["metadata"][name]
         if changed.get("spec") != existing.get("spec"):
             changed["metadata"]["generation"] += 1
+            self._admit(changed)
         return self._store(key, changed, "modified")
 
     def _store(self, key: ObjectKey, stored: dict[str, Any], event: str) -> Object:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import requests
 
 from crossfade.errors import BackendError, SpecError
-from crossfade.spec.rollout import Bundle, FeedbackLoad, FortioLoad, JobLoad
+from crossfade.spec.rollout import FeedbackLoad, FortioLoad, JobLoad
+from crossfade_steps.embedded import jobs, local
+from crossfade_steps.embedded.admission import admit
 from crossfade_steps.embedded.controllers import SeldonController, Surroundings
 from crossfade_steps.embedded.gateway import Gateway
 from crossfade_steps.embedded.jobs import JobController
@@ -27,8 +29,9 @@ from crossfade_steps.embedded.store import Store
 from crossfade_steps.embedded.tools import find_tools
 from crossfade_steps.ports import Object, ObjectKey, Response
 
-KINDS = ("Namespace", "SeldonDeployment", "VirtualService", "Job")
 GATEWAY_HOSTS = ("gateway", "istio-ingressgateway")
+PROMETHEUS_HOSTS = ("prometheus", "seldon-core-analytics-prometheus-seldon")
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 REQUEST_SECONDS = 10.0
 FEEDBACK_PATH = "/api/v1.0/feedback"
 
@@ -43,8 +46,9 @@ class World:
         self._tools = tools
         self._processes = Processes(folder)
         self._loads = 0
+        self.notes: list[str] = []
         try:
-            self.objects = Store()
+            self.objects = Store(admit=admit)
             self.monitoring = Monitoring(folder, self._processes, tools)
             self.gateway = Gateway(folder, self._processes, tools)
             around = Surroundings(self.gateway, self.monitoring, self._processes, tools, mirrors)
@@ -72,23 +76,43 @@ class World:
         self._processes.stop_all()
 
     def failed(self) -> str | None:
-        """Return which process died and why, or None."""
-        return self._processes.failed()
+        """Return which part died, or did not do its work, and why; None while all is well."""
+        return self._processes.failed() or self.gateway.failed() or self._seldon.failed()
+
+    @property
+    def gateway_url(self) -> str:
+        """Return the address that ``http://gateway`` stands for."""
+        return self.gateway.url
+
+    @property
+    def prometheus_url(self) -> str:
+        """Return the metric store's address."""
+        return self.monitoring.url
 
     def resolve(self, url: str) -> str:
         """Return a cluster's URL as one of this machine.
 
-        The gateway and deployed services by name; other hosts stay as they are.
+        The gateway, Prometheus and deployed services by name; loopback stays as it is.  Raises
+        ``SpecError`` for any other host: traffic must not leave this machine.
         """
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or 80
-        if host.split(".")[0] in GATEWAY_HOSTS:
-            local: int | None = self.gateway.port
-        else:
-            local = self.gateway.address_of(host, port)
-        if local is None:
+        first = host.split(".")[0]
+        if host in LOOPBACK_HOSTS:
             return url
-        return parts._replace(scheme="http", netloc=f"127.0.0.1:{local}").geturl()
+        if first in GATEWAY_HOSTS:
+            local_port: int | None = self.gateway.port
+        elif first in PROMETHEUS_HOSTS:
+            local_port = self.monitoring.port
+        else:
+            local_port = self.gateway.address_of(host, port)
+        if local_port is None:
+            raise SpecError(
+                f"{url}: nothing on this machine serves {host}:{port}",
+                hint="http://gateway stands for the ingress gateway here (with a Host header, or "
+                "--set for a load file), <deployment>-<predictor>.<namespace>:8000 for a model",
+            )
+        return parts._replace(scheme="http", netloc=f"127.0.0.1:{local_port}").geturl()
 
     def pending(self, key: ObjectKey) -> str | None:
         """Return why an object is not ready, None when it is (port ``Readiness``)."""
@@ -100,8 +124,8 @@ class World:
         body = None if payload is None else payload.encode()
         typed = {"Content-Type": "application/json", **headers}
         try:
-            answer = requests.request(
-                method, self.resolve(url), data=body, headers=typed, timeout=REQUEST_SECONDS
+            answer = local.request(
+                method, self.resolve(url), body=body, headers=typed, seconds=REQUEST_SECONDS
             )
         except requests.RequestException as error:
             raise BackendError(f"{url}: {type(error).__name__}") from error
@@ -118,6 +142,10 @@ class World:
         self._loads += 1
         if isinstance(load, JobLoad):
             for job in load.jobs:
+                self.notes += [
+                    f"Job {job['metadata']['name']}: container {name} is not run here"
+                    for name in jobs.idle(job)
+                ]
                 self.objects.create(job)
         elif isinstance(load, FortioLoad):
             command = fortio_words(load, self.resolve(load.url))
@@ -159,18 +187,3 @@ def fortio_words(load: FortioLoad, url: str) -> list[str]:
     if load.payload is not None:
         words += ["-payload", load.payload]
     return [*words, url]
-
-
-def refuse_unknown_kinds(bundle: Bundle) -> None:
-    """Raise ``SpecError`` naming every manifest that this machine cannot play."""
-    manifests: Iterable[Mapping[str, Any]] = [
-        *bundle.deploy,
-        *(manifest for documents in bundle.promote.values() for manifest in documents),
-    ]
-    unknown = sorted({str(m.get("kind")) for m in manifests} - set(KINDS))
-    if unknown:
-        raise SpecError(
-            f"the embedded default does not know {', '.join(unknown)} "
-            f"(it knows {', '.join(KINDS)})",
-            hint="crossfade compile makes the workflow that runs it on a cluster",
-        )
