@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from crossfade.version import VERSION
+
 if TYPE_CHECKING:
     from crossfade.api import Rollout as Rollout
 
 __all__ = ["Rollout"]
-__version__ = "0.1.0"
+__version__ = VERSION
 
 
 def __getattr__(name: str) -> Any:

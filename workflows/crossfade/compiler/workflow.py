@@ -7,7 +7,6 @@ from typing import Any
 from hera.workflows import CronWorkflow, Parameter, Workflow, WorkflowTemplate
 from hera.workflows import models as m
 
-import crossfade
 from crossfade.compiler.dump import to_yaml
 from crossfade.compiler.limits import refuse_impossible
 from crossfade.compiler.names import (
@@ -26,9 +25,10 @@ from crossfade.errors import SpecError
 from crossfade.routes import references_by_object
 from crossfade.spec.durations import seconds
 from crossfade.spec.rollout import Bundle
+from crossfade.version import VERSION
 
 KINDS = ("workflow", "template", "cron")
-DEFAULT_IMAGE = f"crossfade-steps:{crossfade.__version__}"
+DEFAULT_IMAGE = f"crossfade-steps:{VERSION}"
 DEFAULT_ACCOUNT = "crossfade"
 START_UP_SECONDS = 900
 ITERATION_NAME = "iteration-{{inputs.parameters.k}}"
@@ -104,7 +104,7 @@ def _labels(bundle: Bundle) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "crossfade",
         "app.kubernetes.io/managed-by": "crossfade",
-        "app.kubernetes.io/version": crossfade.__version__,
+        "app.kubernetes.io/version": VERSION,
         "crossfade.dev/experiment": label_value(bundle.experiment.name),
         "crossfade.dev/target": label_value(bundle.experiment.spec.target),
         "crossfade.dev/policy": label_value(bundle.policy.name),
