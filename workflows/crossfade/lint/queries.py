@@ -9,6 +9,7 @@ from crossfade.lint.promql import ELAPSED_STAND_IN, Selector, guards_with_zero
 from crossfade.lint.rule import Asked, Context, Place, rule
 from crossfade.spec.experiment import Direction, qualified
 from crossfade.spec.interpolation import ELAPSED, interpolate, placeholders
+from crossfade.spec.source import Path
 
 EXECUTOR = "seldon_api_executor_"
 CLIENT, SERVER = f"{EXECUTOR}client_requests_seconds", f"{EXECUTOR}server_requests_seconds"
@@ -133,14 +134,24 @@ def failed_feedback(context: Context) -> Iterator[Place]:
 )
 def placeholder_without_value(context: Context) -> Iterator[Place]:
     """Find placeholders without a value: the query is valid and matches nothing."""
-    for asked in context.asked:
+    for key, path, text in _texts(context):
         for version in context.experiment.versions:
             known = {v.name: v.value for v in version.variables}
             values = {"name": version.name, **known, ELAPSED: "1"}
-            for name in placeholders(asked.metric.query or ""):
+            for name in placeholders(text):
                 if not values.get(name):
                     state = "is empty" if name in values else "is not defined"
-                    yield asked.place(f"${name} {state} for version {version.name}")
+                    message = f"metric {key}: ${name} {state} for version {version.name}"
+                    yield Place(context.metric_document(key), path, message)
+
+
+def _texts(context: Context) -> Iterator[tuple[str, Path, str]]:
+    """Yield every text that variables are put into: (metric, where it stands, text)."""
+    for key, metric in context.bundle.metrics.items():
+        for i, parameter in enumerate(metric.spec.params):
+            yield key, ("spec", "params", i, "value"), parameter.value
+        if metric.spec.body is not None:
+            yield key, ("spec", "body"), metric.spec.body
 
 
 @rule(
