@@ -131,6 +131,14 @@ def deciding() -> None:
     show("reading 200 values that cost nothing (own overhead)", f"{took:.1f} ms")
 
 
+def iterating() -> None:
+    """Measure a whole iteration in a run: read mock metrics, decide, record, write, read back."""
+    from iterating import seconds_per_iteration
+
+    show("one iteration without provider time, record on disk",
+         f"{1000 * seconds_per_iteration(200):.1f} ms")  # fmt: skip
+
+
 def shifting() -> None:
     """Change weights 100 times under 200 requests a second, and count what users saw."""
     from shifting import shift_under_load
@@ -143,7 +151,8 @@ def shifting() -> None:
 
 def main() -> None:
     """Run every measurement, or those named on the command line."""
-    parts = {"compile": compiling, "start": start_up, "decide": deciding, "shift": shifting}
+    parts = {"compile": compiling, "start": start_up, "decide": deciding, "iterate": iterating,
+             "shift": shifting}  # fmt: skip
     for name in sys.argv[1:] or parts:
         parts[name]()
 

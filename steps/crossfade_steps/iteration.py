@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from crossfade import policies, record
@@ -24,9 +25,11 @@ def iterate(run: Run, start: float) -> Decision:
     """
     experiment = run.bundle.experiment
     interval = experiment.spec.duration.interval_seconds
-    expected = dict(run.router.read().weights)
-    drifts, state = 0, dict[str, Any]()
-    for k in range(1, experiment.iterations + 1):
+    resumed = _resume(run)
+    if resumed.decision is not None and resumed.decision.outcome is not None:
+        return resumed.decision
+    expected, state, drifts = resumed.weights, resumed.state, 0
+    for k in range(resumed.iterations + 1, experiment.iterations + 1):
         run.wait_until(start + k * interval)
         drifts += _put_back(run, expected, drifts)
         decision, state = decide(run, k, start, expected, state)
@@ -36,16 +39,40 @@ def iterate(run: Run, start: float) -> Decision:
     raise AssertionError("a policy must end the run at the last iteration")
 
 
+@dataclass(frozen=True, slots=True)
+class _Resumed:
+    """Where a run goes on: iterations decided, weights in force, state, the last decision."""
+
+    iterations: int
+    weights: dict[str, int]
+    state: Mapping[str, Any]
+    decision: Decision | None
+
+
+def _resume(run: Run) -> _Resumed:
+    """Return where the record ends; a decision in it is applied if need be, never made again.
+
+    Raises ``Stopped`` when the weights are neither those before the last decision nor those after
+    it: then somebody else writes them.
+    """
+    weights = dict(run.router.read().weights)
+    recorded = record.of_type(run.record.entries(), "decision")
+    if not recorded:
+        return _Resumed(0, weights, {}, None)
+    _, decision, state = record.read_decision(recorded[-1])
+    if weights not in (dict(decision.old), dict(decision.weights)):
+        raise Stopped(
+            Outcome.CONTESTED,
+            f"weights are {weights}, neither {dict(decision.old)} nor {dict(decision.weights)} "
+            f"as before and after iteration {decision.iteration}",
+        )
+    return _Resumed(decision.iteration, apply(run, decision), state, decision)
+
+
 def decide(
     run: Run, k: int, start: float, weights: Mapping[str, int], state: Mapping[str, Any]
-) -> tuple[Decision, dict[str, Any]]:
-    """Return decision k: the recorded one if there is one, else made now and recorded.
-
-    A recorded decision is never computed again (design section 3).
-    """
-    recorded = record.find_decision(run.record.entries(), k)
-    if recorded is not None:
-        return recorded[0], dict(recorded[1])
+) -> tuple[Decision, Mapping[str, Any]]:
+    """Return decision k, recorded before anything is written."""
     experiment, policy = run.bundle.experiment, policies.load(run.bundle.policy.name)
     observation = observe(
         experiment,
@@ -59,7 +86,7 @@ def decide(
     settings = policy.Settings.model_validate(run.bundle.policy.settings)
     decision, new_state = policy.decide(experiment, settings, observation, state)
     run.record.append(record.decision(observation, decision, new_state))
-    return decision, dict(new_state)
+    return decision, new_state
 
 
 def apply(run: Run, decision: Decision) -> dict[str, int]:

@@ -17,6 +17,7 @@ from crossfade.spec.rollout import Bundle, Verify
 from crossfade.verdict import Outcome
 from crossfade_steps import metrics
 from crossfade_steps.embedded.store import Store
+from crossfade_steps.iteration import iterate
 from crossfade_steps.loop import conduct
 from crossfade_steps.ports import ObjectKey, Response
 from crossfade_steps.routers.objects import ObjectRouter
@@ -369,3 +370,57 @@ def test_a_missing_destination_is_added_to_an_existing_route_at_weight_0() -> No
     conduct(rig.run)
 
     assert rig.weights() == [100, 0]
+
+
+def resumed(rig: Rig, entries: Sequence[Mapping[str, Any]]) -> Rig:
+    """Return a rig whose run was cut off after these entries, with its objects as they were."""
+    again = Rig(rig.run.bundle)
+    for manifest in rig.run.bundle.deploy:
+        again.store.create(manifest)
+    again.record.list = list(entries)
+    return again
+
+
+def set_weights(rig: Rig, *weights: int) -> None:
+    rig.store.patch(VS, [{"op": "add", "path": f"/spec/http/0/route/{i}/weight", "value": w}
+                         for i, w in enumerate(weights)])  # fmt: skip
+
+
+@pytest.mark.parametrize("applied", [True, False], ids=["applied", "not-yet-applied"])
+def test_a_recorded_decision_is_never_made_again(applied: bool) -> None:
+    rig = Rig(bundle())
+    conduct(rig.run)
+    second = next(i for i, e in enumerate(rig.record.list)
+                  if e["type"] == "decision" and e["decision"]["iteration"] == 2)  # fmt: skip
+    again = resumed(rig, rig.record.list[: second + 1])
+    set_weights(again, *((80, 20) if applied else (90, 10)))
+
+    last = iterate(again.run, again.clock.now())
+
+    assert last.outcome is Outcome.PROMOTED
+    assert again.decided() == ["90/10", "80/20", "70/30", "60/40"]
+    assert [r.difference for r in replay(again.record.list)] == [None] * 4
+
+
+def test_weights_of_neither_side_of_the_last_decision_are_somebody_else_s() -> None:
+    rig = Rig(bundle())
+    conduct(rig.run)
+    first = next(i for i, e in enumerate(rig.record.list) if e["type"] == "decision")
+    again = resumed(rig, rig.record.list[: first + 1])
+    set_weights(again, 42, 58)
+
+    with pytest.raises(Stopped, match="neither") as stop:
+        iterate(again.run, again.clock.now())
+
+    assert stop.value.outcome is Outcome.CONTESTED
+
+
+def test_a_run_that_has_ended_is_not_continued() -> None:
+    rig = Rig(bundle())
+    conduct(rig.run)
+    decisions = [e for e in rig.record.list if e["type"] in ("run", "decision")]
+    again = resumed(rig, decisions)
+    set_weights(again, 60, 40)
+
+    assert iterate(again.run, again.clock.now()).iteration == 4
+    assert len(again.decided()) == 4

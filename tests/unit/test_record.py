@@ -37,8 +37,6 @@ def test_a_decision_survives_its_record() -> None:
     seen, decided, state = record.read_decision(written[1])
 
     assert record.canonical(record.decision(seen, decided, state)) == record.canonical(written[1])
-    assert record.find_decision(written, 1) == (decided, state)
-    assert record.find_decision(written, 2) is None
 
 
 def test_a_record_replays_to_the_same_decisions() -> None:

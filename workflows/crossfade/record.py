@@ -111,17 +111,6 @@ def read_decision(entry: Entry) -> tuple[Observation, Decision, dict[str, Any]]:
     )
 
 
-def find_decision(
-    entries: Iterable[Entry], iteration: int
-) -> tuple[Decision, dict[str, Any]] | None:
-    """Return the recorded decision of an iteration with its state, None if there is none."""
-    for entry in of_type(entries, "decision"):
-        if entry["decision"]["iteration"] == iteration:
-            _, decided, state = read_decision(entry)
-            return decided, state
-    return None
-
-
 def last_phase(entries: Iterable[Entry]) -> tuple[str, Mapping[str, int]] | None:
     """Return the phase last entered with its safe weights, None before any."""
     phases = of_type(entries, "phase")

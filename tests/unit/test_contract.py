@@ -1,0 +1,34 @@
+import pytest
+
+from crossfade.contract import STEPS, Step
+from crossfade_steps.__main__ import main, parser
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_every_step_of_the_contract_has_an_entry_point_with_its_flags(step: Step) -> None:
+    words = [word for name in step.inputs for word in (f"--{name}", f"value of {name}")]
+
+    arguments = vars(parser().parse_args([step.name, *words]))
+
+    assert arguments.pop("step") == step.name
+    assert arguments == {name: f"value of {name}" for name in step.inputs}
+
+
+def test_a_step_without_its_inputs_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["evaluate", "--run", "x"])
+
+    assert end.value.code == 2
+    assert "--bundle" in capsys.readouterr().err
+
+
+def test_a_step_that_cannot_run_here_says_so_and_is_not_retried(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["finish", "--run", "x", "--bundle", "y"]) == 2
+    assert "on one machine only" in capsys.readouterr().err
+
+
+def test_every_output_has_a_default() -> None:
+    with pytest.raises(ValueError, match="one default for each output"):
+        Step("x", outputs=("a",))
