@@ -83,7 +83,7 @@ def decide(
         weights=weights,
         budget_seconds=_budget(experiment.spec.duration.interval_seconds),
     )
-    settings = policy.Settings.model_validate(run.bundle.policy.settings)
+    settings = policies.settings(run.bundle.policy)
     decision, new_state = policy.decide(experiment, settings, observation, state)
     run.record.append(record.decision(observation, decision, new_state))
     return decision, new_state

@@ -204,6 +204,13 @@ def test_only_http_is_asked(asker: Asker, url: str) -> None:
         asker.read()
 
 
+def test_a_setting_that_is_not_known_is_refused_with_those_there_are(store: Store) -> None:
+    with pytest.raises(SpecError, match=r"spec\.prometheus\.timeoutt") as error:
+        Asker("prometheus", store.url).read(settings={"timeoutt": 1})
+
+    assert "timeout, retries" in error.value.hint
+
+
 def test_a_body_is_interpolated_and_sent_as_json(store: Store) -> None:
     store.answers = [(200, {}, '{"data": [{"d": [6.481]}]}')]
 

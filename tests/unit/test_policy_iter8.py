@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade import policies
+from crossfade.errors import SpecError
 from crossfade.policies.iter8 import best_versions, decide, target_weights, unsafe
 from crossfade.spec.experiment import Direction, Experiment, TestingPattern
+from crossfade.spec.rollout import Policy
 from crossfade.verdict import Decision, Judgement, Observation, Outcome, Reading
 from crossfade.weights import whole_percent
 
@@ -298,3 +300,17 @@ def test_the_best_arm_gets_the_most_in_both_directions(n: int, direction: Direct
 
     assert best == [n - 1 if direction is Direction.HIGH else 0]
     assert max(weights) == weights[best[0]]
+
+
+@pytest.mark.parametrize(
+    ("policy", "text"),
+    [
+        pytest.param({"name": "bandit"}, "policy 'bandit' is not known", id="unknown"),
+        pytest.param({"name": "iter9"}, "expected one of", id="near-miss"),
+        pytest.param({"name": "iter8", "alpha": 1}, "iter8: alpha", id="unknown-setting"),
+        pytest.param({"name": "iter8", "accept": ["D1"]}, "iter8: accept.0", id="wrong-value"),
+    ],
+)
+def test_a_policy_or_setting_that_is_not_known_is_refused(policy: Any, text: str) -> None:
+    with pytest.raises(SpecError, match=text):
+        policies.settings(Policy.model_validate(policy))

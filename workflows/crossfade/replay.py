@@ -30,7 +30,7 @@ def replay(entries: Sequence[Entry], *, policy: str | None = None) -> list[Repla
     if policy is not None and policy != chosen.name:
         chosen = type(chosen)(name=policy)
     rule = policies.load(chosen.name)
-    settings = rule.Settings.model_validate(chosen.settings)
+    settings = policies.settings(chosen)
     state: Mapping[str, Any] = {}
     results = []
     for entry in record.of_type(entries, "decision"):

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from crossfade import policies
 from crossfade.spec.rollout import Bundle
 from crossfade.verdict import Outcome
 from crossfade_steps import metrics
@@ -56,6 +57,8 @@ def run_here(bundle: Bundle, folder: Path, listener: Listener, say: Listener) ->
     things start.  Raises ``CrossfadeError`` when the world cannot be made or knows a kind not.
     """
     refuse_unknown_kinds(bundle)
+    metrics.connect(bundle.metrics, {"prometheus": bundle.prometheus})  # settings are right
+    policies.settings(bundle.policy)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bundle.json").write_text(bundle.to_json())
     with _interrupts() as interrupted, World(folder / "logs", bundle.models) as world:
@@ -63,7 +66,10 @@ def run_here(bundle: Bundle, folder: Path, listener: Listener, say: Listener) ->
         run = _run(bundle, folder, world, listener)
         run = _with_load(run, world, interrupted)
         say({"text": "starting the models"})
-        return conduct(run)
+        ended = conduct(run)
+        for note in (*world.notes, *run.notes):
+            say({"text": f"note: {note}"})
+        return ended
 
 
 def _run(bundle: Bundle, folder: Path, world: World, listener: Listener) -> Run:
@@ -116,6 +122,9 @@ _LATE = ("alarm", "start_load")
 def _interrupts() -> Iterator[threading.Event]:
     """Turn Ctrl-C and TERM into a flag: the run ends itself, in order."""
     event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event  # signals are the main thread's business
+        return
 
     def note(number: int, frame: FrameType | None) -> None:
         event.set()

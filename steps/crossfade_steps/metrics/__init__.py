@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
+
+from pydantic import ValidationError
 
 from crossfade.errors import SpecError
 from crossfade.spec.metric import Metric
@@ -55,6 +58,18 @@ def connect(
         kind = kind_of(metric)
         if kind not in sources:
             module = importlib.import_module(f"{__name__}.{kind}")
-            sources[kind] = module.connect(module.Settings(**settings.get(kind, {})), secrets)
+            sources[kind] = module.connect(_settings(module, kind, settings), secrets)
         by_metric[key] = sources[kind]
     return by_metric
+
+
+def _settings(module: ModuleType, kind: str, settings: Mapping[str, Mapping[str, Any]]) -> Any:
+    try:
+        return module.Settings.model_validate(dict(settings.get(kind, {})))
+    except ValidationError as error:
+        details = error.errors(include_url=False)[0]
+        field = ".".join(map(str, details["loc"]))
+        raise SpecError(
+            f"spec.{kind}.{field}: {details['msg'].lower()}, got {details['input']!r}",
+            hint=f"it takes {', '.join(module.Settings.model_fields)}",
+        ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crossfade import policies
-from crossfade.errors import Finding
+from crossfade.errors import Finding, Severity, SpecError
 from crossfade.lint import (  # the import registers their rules
     experiments,
     manifests,
@@ -25,9 +25,16 @@ def lint(loaded: Loaded) -> tuple[Finding, ...]:
         return ()
     context = Context.of(loaded)
     found = [finding for rule in RULES for finding in rule.findings(context)]
-    policy = policies.load(loaded.bundle.policy.name)
-    accepted = loaded.bundle.policy.settings.get("accept") or ()
-    unsafe = policy.unsafe(loaded.bundle.experiment)
-    place = context.experiment_document
-    found += [f.at(file=place.file) for f in unsafe if f.rule not in accepted]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys([*found, *_policy_findings(context)]))
+
+
+def _policy_findings(context: Context) -> list[Finding]:
+    policy, place = context.bundle.policy, context.experiment_document
+    try:
+        settings = policies.settings(policy)
+    except SpecError as error:
+        finding = Finding(Severity.ERROR, "Policy", str(error), error.hint, field="spec.policy")
+        return [finding.at(file=place.file)]
+    accepted = getattr(settings, "accept", ())
+    unsafe = policies.load(policy.name).unsafe(context.experiment)
+    return [f.at(file=place.file) for f in unsafe if f.rule not in accepted]

@@ -11,10 +11,11 @@ import pkgutil
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from crossfade.errors import Finding, SpecError
 from crossfade.spec.experiment import Experiment
+from crossfade.spec.rollout import Policy
 from crossfade.verdict import Decision, Observation
 
 State = Mapping[str, Any]
@@ -49,3 +50,20 @@ def load(name: str) -> PolicyModule:
             hint=f"did you mean {near[0]}" if near else "",
         )
     return cast(PolicyModule, importlib.import_module(f"{__name__}.{name}"))
+
+
+def settings(policy: Policy) -> BaseModel:
+    """Return the policy's settings, checked by its own file.
+
+    Raises ``SpecError`` naming the setting, for an unknown policy too.
+    """
+    module = load(policy.name)
+    try:
+        return module.Settings.model_validate(policy.settings)
+    except ValidationError as error:
+        details = error.errors(include_url=False)[0]
+        field = ".".join(map(str, details["loc"]))
+        raise SpecError(
+            f"policy {policy.name}: {field}: {details['msg'].lower()}",
+            hint=f"it takes {', '.join(module.Settings.model_fields) or 'no settings'}",
+        ) from error
