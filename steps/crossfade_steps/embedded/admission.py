@@ -15,7 +15,7 @@ KINDS = {
     ("networking.istio.io", "Gateway"): lambda manifest: None,  # there is one, and it is open
     ("networking.istio.io", "VirtualService"): virtual_service.routes,
     ("machinelearning.seldon.io", "SeldonDeployment"): models.predictors,
-    ("batch", "Job"): jobs.words,
+    ("batch", "Job"): jobs.target,
 }
 HINT = "crossfade compile makes the workflow that runs it on a cluster"
 

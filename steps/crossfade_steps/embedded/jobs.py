@@ -11,7 +11,7 @@ from typing import Any
 
 from crossfade.errors import SpecError
 from crossfade.spec.requests import fortio_command, runs_fortio
-from crossfade.spec.source import listed
+from crossfade.spec.source import listed, look
 from crossfade_steps.embedded.processes import Child, Processes
 from crossfade_steps.embedded.tools import Tools
 from crossfade_steps.ports import Object, ObjectKey
@@ -72,4 +72,16 @@ def local_command(job: Mapping[str, Any], fortio: str, resolve: Callable[[str], 
     if _OUTPUT in command:
         i = command.index(_OUTPUT)
         del command[i : i + 2]
-    return [resolve(word) if re.match(r"https?://", word) else word for word in command]
+    return [*command[:-1], resolve(target(job))]
+
+
+def target(job: Mapping[str, Any]) -> str:
+    """Return the URL that a Job's fortio asks, its last word.  Raises ``SpecError`` for no URL."""
+    url = words(job)[-1]
+    if not re.match(r"https?://[^/]", url):
+        name = url.partition("/")[0]
+        raise SpecError(
+            f"Job {look(job, ('metadata', 'name'))}: its load goes to {url!r}, expected http://...",
+            hint=f"give the text its value: --set {name}=http://gateway",
+        )
+    return url
