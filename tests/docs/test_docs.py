@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from crossfade.cli.app import app
 from crossfade.lint.page import NOT_FROM_A_FILE, page
+from crossfade.spec.rollout import RolloutSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,3 +59,32 @@ def test_every_make_target_that_the_readme_names_exists() -> None:
 
     for target in re.findall(r"`?make ([a-z][a-z-]*)", readme):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_readme_s_python_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    monkeypatch.chdir(ROOT)
+
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+
+    assert blocks
+    assert capsys.readouterr().out.startswith('apiVersion: "argoproj.io/v1alpha1"')
+
+
+def test_the_readme_s_rollout_has_the_keys_of_the_schema() -> None:
+
+    [block] = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    keys = set(re.findall(r"^  (\w+):", block, re.MULTILINE)) - {"name"}
+
+    assert keys <= {field.alias or name for name, field in RolloutSpec.model_fields.items()}
+
+
+def test_the_readme_names_every_command() -> None:
+
+    readme = (ROOT / "README.md").read_text()
+    for command in app.registered_commands:
+        name = command.name or getattr(command.callback, "__name__", "")
+        assert f"crossfade {name}" in readme
