@@ -9,6 +9,9 @@ import pytest
 import crossfade
 from crossfade import record
 from crossfade.cli.app import main
+from crossfade.cli.loading import bundle_of, read
+from crossfade.cli.output import show_accepted
+from crossfade.lint import accepted
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = str(ROOT / "workflows" / "examples" / "iris")
@@ -114,3 +117,14 @@ def test_a_file_that_is_no_record_is_refused(
 
     assert call(monkeypatch, "describe", str(file)) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_what_the_example_accepts_of_its_policy_is_said_when_it_starts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bundle = bundle_of(read([Path(EXAMPLE)]))
+
+    show_accepted(accepted(bundle))
+
+    told = [text.split(": ")[1] for text in capsys.readouterr().err.splitlines()]
+    assert told == ["V9", "D30", "V26"]

@@ -15,7 +15,7 @@ from crossfade.errors import SpecError
 from crossfade.policies.iter8 import best_versions, decide, target_weights, unsafe
 from crossfade.spec.experiment import Direction, Experiment, TestingPattern
 from crossfade.spec.rollout import Policy
-from crossfade.verdict import Decision, Judgement, Observation, Outcome, Reading
+from crossfade.verdict import Decision, Judgement, Observation, Outcome, Reading, judge
 from crossfade.weights import whole_percent
 
 SETTINGS = policies.load("iter8").Settings()
@@ -206,6 +206,22 @@ def test_a_value_on_its_limit_is_met_v25() -> None:
     _, last = path([((100.0, 100.0), (0.7, 1.0))])
 
     assert {v.judgement for v in last.verdicts} == {Judgement.MET}
+
+
+def test_limits_are_inclusive_on_both_sides() -> None:
+    seen = Observation(1, 10, {"v1": 100}, {"m": {"v1": Reading(2.0)}})
+
+    judged = [
+        judge("v1", "m", seen, lower=lower, upper=upper).judgement
+        for lower, upper in ((2.0, None), (2.1, None), (None, 2.0), (None, 1.9))
+    ]
+
+    assert judged == [Judgement.MET, Judgement.MISSED, Judgement.MET, Judgement.MISSED]
+
+
+def test_the_reason_says_whether_weights_move_or_stay() -> None:
+    assert path([GOOD])[1].reason.endswith("weights 100/0 -> 90/10")
+    assert path([NO_DATA] * 3)[1].reason.endswith("weights stay at 95/5")
 
 
 def test_the_winner_of_the_last_iteration_is_to_be_promoted() -> None:

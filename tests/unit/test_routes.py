@@ -63,6 +63,11 @@ def test_the_version_without_a_reference_owns_the_destination_left() -> None:
     assert rule.percent() == {"v1": 30, "v2": 70}
 
 
+def test_two_versions_without_a_reference_are_refused() -> None:
+    with pytest.raises(SpecError, match="v2, v3 have no weightObjRef, at most one may lack it"):
+        resolve(virtual_service(30, 70), {"v1": A, "v2": None, "v3": None})
+
+
 def test_a_foreign_destination_keeps_its_weight() -> None:
     rule = resolve(virtual_service(80, 0, 20), {"v1": A, "v2": B})
 

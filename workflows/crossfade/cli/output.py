@@ -33,6 +33,12 @@ def show_findings(findings: Iterable[Finding], *, to_stdout: bool = False) -> No
             print(f"    hint: {finding.hint}", file=stream)
 
 
+def show_accepted(findings: Iterable[Finding]) -> None:
+    """Print what the rollout accepts of its policy with open eyes, a line each."""
+    for finding in findings:
+        print(f"accepted by spec.policy.accept: {finding.rule}: {finding.message}", file=sys.stderr)
+
+
 def findings_json(findings: Iterable[Finding]) -> str:
     """Return the findings as a JSON list."""
     return json.dumps([asdict(finding) for finding in findings], indent=2)

@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.live import Live
 
-from crossfade import policies
 from crossfade.cli.loading import bundle_of, read
-from crossfade.cli.output import err, out, show_findings
+from crossfade.cli.output import err, out, show_accepted, show_findings
+from crossfade.lint import accepted
 from crossfade.report.live import line, table
 from crossfade.spec.rollout import Bundle
 from crossfade.verdict import Outcome
@@ -27,7 +27,7 @@ def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, f
     loaded = read(paths, settings, policy)
     bundle = bundle_of(loaded)
     show_findings(loaded.findings)
-    policies.load(bundle.policy.name)
+    show_accepted(accepted(bundle))
     place = folder / "runs" / _name(bundle)
     entries: list[Mapping[str, Any]] = []
     with Live(console=err, auto_refresh=False, transient=False) as live:

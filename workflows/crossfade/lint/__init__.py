@@ -11,9 +11,10 @@ from crossfade.lint import (  # the import registers their rules
     sources,
 )
 from crossfade.lint.rule import RULES, Context, Rule
+from crossfade.spec.rollout import Bundle
 from crossfade.spec.source import Loaded
 
-__all__ = ["RULES", "Rule", "experiments", "lint", "manifests", "queries", "sources"]
+__all__ = ["RULES", "Rule", "accepted", "experiments", "lint", "manifests", "queries", "sources"]
 
 
 def lint(loaded: Loaded) -> tuple[Finding, ...]:
@@ -38,3 +39,13 @@ def _policy_findings(context: Context) -> list[Finding]:
     accepted = getattr(settings, "accept", ())
     unsafe = policies.load(policy.name).unsafe(context.experiment)
     return [f.at(file=place.file) for f in unsafe if f.rule not in accepted]
+
+
+def accepted(bundle: Bundle) -> tuple[Finding, ...]:
+    """Return the unsafe behaviours of the policy that the rollout's ``policy.accept`` lists.
+
+    Lint leaves them out; the command that starts a run says them all the same.
+    """
+    listed = getattr(policies.settings(bundle.policy), "accept", ())
+    unsafe = policies.load(bundle.policy.name).unsafe(bundle.experiment)
+    return tuple(finding for finding in unsafe if finding.rule in listed)
