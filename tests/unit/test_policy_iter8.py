@@ -202,6 +202,10 @@ def test_rounding_gives_what_is_left_to_the_lowest_index_v24() -> None:
     assert whole_percent([Fraction(10, 3), Fraction(280, 3), Fraction(10, 3)]) == (4, 93, 3)
 
 
+def test_rounding_gives_what_is_left_to_the_largest_remainder() -> None:
+    assert whole_percent([Fraction(100, 3), Fraction(200, 3)]) == (33, 67)
+
+
 def test_a_value_on_its_limit_is_met_v25() -> None:
     _, last = path([((100.0, 100.0), (0.7, 1.0))])
 

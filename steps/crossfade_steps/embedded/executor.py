@@ -151,15 +151,16 @@ def application(executor: Executor) -> web.Application:
 
 
 def main() -> None:
-    """Serve one model's executor on a loopback port."""
+    """Serve one model's executor, by default on loopback."""
     parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
     for name in ("port", "model", "deployment", "predictor", "version", "node", "image"):
         parser.add_argument(f"--{name}", required=True)
     a = parser.parse_args()
     meters = Meters(a.deployment, a.predictor, a.version, a.node, a.image)
     app = application(Executor(a.model, a.node, a.image, meters))
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    web.run_app(app, host="127.0.0.1", port=int(a.port), print=None, access_log=None)
+    web.run_app(app, host=a.host, port=int(a.port), print=None, access_log=None)
 
 
 if __name__ == "__main__":
