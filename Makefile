@@ -42,3 +42,9 @@ golden: .venv/.ready  ## write the golden files anew, for review
 	CROSSFADE_GOLDEN=1 $(BIN)/pytest -q tests/golden tests/docs
 
 docs: golden  ## write the generated pages anew
+
+cluster: .venv/.ready  ## build and start a one-node Kubernetes with Argo and Istio
+	$(BIN)/python tests/cluster/bed up
+
+cluster-down: .venv/.ready  ## end it; what was built stays cached
+	$(BIN)/python tests/cluster/bed down

@@ -11,9 +11,10 @@ import urllib.request
 from pathlib import Path
 
 import processes
-from crossfade.version import VERSION
 from settings import ADDRESS, BIN, CACHE, REGISTRY, REPOSITORY, STATE, say
 from shell import run, wait_until
+
+from crossfade.version import VERSION
 
 INCLUDED = "python3,python3-venv,ca-certificates,libgomp1"
 BUILT = {

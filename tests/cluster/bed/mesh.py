@@ -101,8 +101,9 @@ def up() -> None:
         "--httpsAddr=", "--monitoringAddr=:15014",
     ], **ENVIRONMENT)  # fmt: skip
     wait_until("istiod", lambda: processes.listens(15010), 60, log)
+    # with hot restart Envoy ends itself when whoever started it does
     log = processes.start("envoy", [_envoy(), "-c", STATE / "envoy.yaml", "-l", "warning",
-                                    "--concurrency", "2", "--use-dynamic-base-id"])  # fmt: skip
+                                    "--concurrency", "2", "--disable-hot-restart"])  # fmt: skip
     wait_until("the gateway", lambda: processes.listens(80), 60, log)
     say(f"gateway http://{ADDRESS}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import socket
@@ -16,14 +17,18 @@ from shell import INSIDE
 
 
 def start(name: str, command: Sequence[str | Path], **environment: str) -> Path:
-    """Start a process unless it lives already; return the path of its log."""
+    """Start a process unless it lives already with this command; return the path of its log."""
     log = LOGS / f"{name}.log"
+    words = [*INSIDE, *map(str, command)]
+    mark = hashlib.sha256("\0".join(words).encode()).hexdigest()[:16]
     if alive(name):
-        return log
+        if _file(name).read_text().endswith(mark):
+            return log
+        stop(name)
     LOGS.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
         child = subprocess.Popen(
-            [*INSIDE, *map(str, command)],
+            words,
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
@@ -31,7 +36,7 @@ def start(name: str, command: Sequence[str | Path], **environment: str) -> Path:
             start_new_session=True,
             cwd=STATE,
         )
-    _file(name).write_text(f"{child.pid} {_birth(child.pid)}")
+    _file(name).write_text(f"{child.pid} {_birth(child.pid)} {mark}")
     return log
 
 
@@ -74,7 +79,7 @@ def _file(name: str) -> Path:
 
 def _identity(name: str) -> tuple[int, str] | None:
     try:
-        pid, birth = _file(name).read_text().split()
+        pid, birth, _ = _file(name).read_text().split()
     except (OSError, ValueError):
         return None
     return int(pid), birth

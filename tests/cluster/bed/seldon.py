@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import processes
-from settings import KUBECONFIG
-from shell import apply, kubectl
+from settings import BIN, KUBECONFIG
+from shell import apply, attempt, wait_until
 
 CRD = """apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -35,8 +35,11 @@ spec:
 def up(images: dict[str, str]) -> None:
     """Install the definition and start the stand-in."""
     apply(CRD)
-    kubectl("wait", "--for=condition=established", "--timeout=30s",
-            "crd/seldondeployments.machinelearning.seldon.io")  # fmt: skip
+    wait_until("SeldonDeployment's definition", _defined, 30, None)
     processes.start("seldon-operator", [
         sys.executable, Path(__file__).with_name("seldon_operator.py"), json.dumps(images)
     ], KUBECONFIG=str(KUBECONFIG))  # fmt: skip
+
+
+def _defined() -> bool:
+    return attempt(BIN / "kubectl", "get", "seldondeployments", "-A").returncode == 0
