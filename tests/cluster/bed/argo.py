@@ -5,7 +5,7 @@ from __future__ import annotations
 import processes
 from builds import ARGO_MODULE, module_folder
 from settings import ADDRESS, ARGO, BIN, KUBECONFIG, say
-from shell import apply, kubectl, wait_until
+from shell import apply, attempt, kubectl, wait_until
 
 PORT = 2746
 OBJECTS = """apiVersion: v1
@@ -23,6 +23,7 @@ def up(executor_image: str) -> None:
     crds = module_folder(ARGO_MODULE, ARGO) / "manifests" / "base" / "crds" / "full"
     kubectl("apply", "--server-side", "-k", crds)
     apply(OBJECTS)
+    wait_until("Argo's definitions", _defined, 30, None)  # the controller ends without them
     log = processes.start("workflow-controller", [
         BIN / "workflow-controller", "--kubeconfig", KUBECONFIG, "--namespace", "argo",
         "--executor-image", executor_image, "--executor-image-pull-policy", "IfNotPresent",
@@ -34,3 +35,7 @@ def up(executor_image: str) -> None:
     ])  # fmt: skip
     wait_until("the Argo Server", lambda: processes.listens(PORT), 60, log)
     say(f"Argo Server http://{ADDRESS}:{PORT}")
+
+
+def _defined() -> bool:
+    return attempt(BIN / "kubectl", "get", "workflows", "-A").returncode == 0
