@@ -13,8 +13,8 @@ from pathlib import Path
 import aiohttp
 
 from crossfade.spec.rollout import Bundle
+from crossfade_steps.clock import SystemClock
 from crossfade_steps.deploy import parse_name, wait_until_ready
-from crossfade_steps.embedded.here import SystemClock
 from crossfade_steps.embedded.world import World
 from crossfade_steps.routers.objects import ObjectRouter
 

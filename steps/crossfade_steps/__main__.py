@@ -6,41 +6,85 @@ The flags come from the same contract that the compiler writes into the workflow
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
 
-from crossfade.contract import STEPS
-from crossfade.errors import CrossfadeError, SpecError
+from crossfade import record
+from crossfade.contract import GUARD, ITERATE, OUTPUT_FOLDER, STEPS
+from crossfade.errors import CrossfadeError
+from crossfade_steps.run import Stopped
+
+MOST_SUMMARY = 400
+TERMINATED = 143
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser: one subcommand a step, one required flag an input."""
     whole = argparse.ArgumentParser(prog="crossfade_steps", description=__doc__)
     commands = whole.add_subparsers(dest="step", required=True)
-    for step in STEPS:
+    for step in (*STEPS, GUARD):
         command = commands.add_parser(step.name)
         for name in step.inputs:
             command.add_argument(f"--{name}", required=True)
     return whole
 
 
-def run(step: str) -> None:
-    """Carry a step out.  Raises ``SpecError``: the adapters for a cluster are not part of this."""
-    raise SpecError(
-        f"step {step}: this version of crossfade-steps carries rollouts out on one machine only",
-        hint="crossfade run rollout.yaml",
-    )
+def run(arguments: argparse.Namespace) -> Mapping[str, str]:
+    """Carry a step out and return its outputs.  Raises ``CrossfadeError``."""
+    from crossfade_steps.cluster import progress, steps
+    from crossfade_steps.cluster.stage import open_stage
+
+    step = arguments.step
+    in_one_container = step == ITERATE.name
+    stage = open_stage(arguments.run, arguments.bundle, follow_workflow=in_one_container)
+    if in_one_container:
+        stage = progress.told_to_argo(stage)
+    numbers = {"start": float, "k": int}
+    given = {n: kind(getattr(arguments, n)) for n, kind in numbers.items() if n in arguments}
+    try:
+        return steps.STEPS[step](stage, **given)
+    except Stopped as stop:
+        return steps.stopped(stage, step, stop)
+    except CrossfadeError as error:
+        with suppress(CrossfadeError):  # what cannot be recorded is at least on the screen
+            stage.store.append(record.trouble(step, f"{step}: {error}"))
+        raise
+
+
+def write(outputs: Mapping[str, str], folder: Path) -> None:
+    """Write a file an output: plain ASCII, since Argo's templates break on control characters."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, value in outputs.items():
+        text = value.encode("ascii", "replace").decode()
+        text = "".join(c if c.isprintable() else " " for c in text).replace("{{", "{ {")
+        (folder / name).write_text(text[:MOST_SUMMARY])
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Parse, run, and return the exit code that Argo's retries read."""
     arguments = parser().parse_args(words)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
-        run(arguments.step)
+        outputs = run(arguments)
     except CrossfadeError as error:
-        print(f"error: {error}\n\nhint: {error.hint}", file=sys.stderr)
+        print(
+            f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else ""), file=sys.stderr
+        )
         return error.exit_code
+    print(outputs.get("summary", ""), flush=True)
+    if outputs:
+        write(outputs, Path(os.environ.get("CROSSFADE_OUTPUTS", OUTPUT_FOLDER)))
     return 0
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """End at once: whoever ends a run restores its weights, not a container that is told to go."""
+    raise SystemExit(TERMINATED)
 
 
 if __name__ == "__main__":

@@ -42,11 +42,13 @@ def deploy(
     candidates: frozenset[str],
     routed: frozenset[ObjectKey],
     redeploy_baseline: bool = False,
+    on_created: Callable[[str, str], None] = lambda name, uid: None,
 ) -> Deployed:
     """Bring every manifest of the rollout into being, by the rules above.
 
     ``candidates`` holds the candidates' objects as ``Kind/namespace/name``; ``routed`` the objects
-    that hold weights.  Raises ``SpecError`` for a namespace that does not exist.
+    that hold weights; ``on_created`` is told of each object made, with its UID.  Raises
+    ``SpecError`` for a namespace that does not exist.
     """
     done = Deployed()
     for manifest in bundle.deploy:
@@ -57,6 +59,7 @@ def deploy(
             _require_namespace(key, existing)
         elif existing is None:
             done.created[name] = uid(objects.create(manifest))
+            on_created(name, done.created[name])
         else:
             done.found[name] = uid(existing)
             if key in routed:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crossfade import policies, record
@@ -17,56 +17,86 @@ MOST_DRIFTS = 3
 """How often weights that somebody else changed are put back before the run is contested."""
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: iterations decided, weights expected, the policy's state, and more.
+
+    ``held_seconds`` is how long pauses have held the schedule back.
+    """
+
+    iterations: int
+    weights: dict[str, int]
+    state: Mapping[str, Any]
+    decision: Decision | None
+    drifts: int = 0
+    held_seconds: float = 0.0
+
+
 def iterate(run: Run, start: float) -> Decision:
     """Run iterations until a decision ends the run, and return that decision.
 
     Iteration k is due at ``start + k * interval`` (seconds since the epoch), whatever the ones
     before it cost.  Raises ``Stopped`` on an alarm or when a foreign writer does not give up.
     """
-    experiment = run.bundle.experiment
-    interval = experiment.spec.duration.interval_seconds
-    resumed = _resume(run)
-    if resumed.decision is not None and resumed.decision.outcome is not None:
-        return resumed.decision
-    expected, state, drifts = resumed.weights, resumed.state, 0
-    for k in range(resumed.iterations + 1, experiment.iterations + 1):
-        run.wait_until(start + k * interval)
-        drifts += _put_back(run, expected, drifts)
-        decision, state = decide(run, k, start, expected, state)
-        expected = apply(run, decision)
-        if decision.outcome is not None:
-            return decision
-    raise AssertionError("a policy must end the run at the last iteration")
+    progress = resume(run)
+    while progress.decision is None or progress.decision.outcome is None:
+        progress = evaluate(run, progress, progress.iterations + 1, start)
+        assert progress.decision is not None, "an iteration decides"
+        progress = replace(progress, weights=apply(run, progress.decision))
+    return progress.decision
 
 
-@dataclass(frozen=True, slots=True)
-class _Resumed:
-    """Where a run goes on: iterations decided, weights in force, state, the last decision."""
-
-    iterations: int
-    weights: dict[str, int]
-    state: Mapping[str, Any]
-    decision: Decision | None
-
-
-def _resume(run: Run) -> _Resumed:
+def resume(run: Run) -> Progress:
     """Return where the record ends; a decision in it is applied if need be, never made again.
 
-    Raises ``Stopped`` when the weights are neither those before the last decision nor those after
-    it: then somebody else writes them.
+    Raises ``Stopped`` when a decision was not applied yet and the weights are neither those before
+    it nor those after it: then somebody else writes them.
     """
+    entries = run.record.entries()
+    drifts = len(record.of_type(entries, "put-back"))
+    held = sum(float(entry["seconds"]) for entry in record.of_type(entries, "paused"))
+    recorded = record.last(entries, "decision")
+    if recorded is None:
+        return Progress(0, dict(run.router.read().weights), {}, None, drifts, held)
+    _, decision, state = record.read_decision(recorded)
+    weights = _applied(entries, decision)
+    if weights is None:
+        weights = _apply_late(run, decision)
+    return Progress(decision.iteration, weights, state, decision, drifts, held)
+
+
+def _applied(entries: Sequence[record.Entry], decision: Decision) -> dict[str, int] | None:
+    """Return the weights that are in force since the decision, None when it is not known."""
+    for entry in reversed(entries):
+        if entry["type"] == "decision":
+            return None
+        if entry["type"] == "applied" and entry["iteration"] == decision.iteration:
+            return {name: int(weight) for name, weight in entry["weights"].items()}
+        if entry["type"] == "not-applied" and entry["iteration"] == decision.iteration:
+            return dict(decision.old)
+    return None
+
+
+def _apply_late(run: Run, decision: Decision) -> dict[str, int]:
     weights = dict(run.router.read().weights)
-    recorded = record.of_type(run.record.entries(), "decision")
-    if not recorded:
-        return _Resumed(0, weights, {}, None)
-    _, decision, state = record.read_decision(recorded[-1])
     if weights not in (dict(decision.old), dict(decision.weights)):
         raise Stopped(
             Outcome.CONTESTED,
             f"weights are {weights}, neither {dict(decision.old)} nor {dict(decision.weights)} "
             f"as before and after iteration {decision.iteration}",
         )
-    return _Resumed(decision.iteration, apply(run, decision), state, decision)
+    return apply(run, decision)
+
+
+def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
+    """Wait until iteration k is due, and decide it; the weights are not written yet."""
+    interval = run.bundle.experiment.spec.duration.interval_seconds
+    held = run.wait_until(start + progress.held_seconds + k * interval)
+    if held:
+        run.record.append(record.paused(held))
+    drifts = progress.drifts + _put_back(run, progress.weights, progress.drifts)
+    decision, state = decide(run, k, start, progress.weights, progress.state)
+    return Progress(k, progress.weights, state, decision, drifts, progress.held_seconds + held)
 
 
 def decide(
@@ -118,6 +148,7 @@ def _put_back(run: Run, expected: dict[str, int], drifts: int) -> int:
             f"for the {drifts + 1}th time",
         )
     run.router.write(state, expected)
+    run.record.append(record.put_back(state.weights, expected))
     return 1
 
 

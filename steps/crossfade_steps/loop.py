@@ -31,7 +31,7 @@ def conduct(run: Run) -> Ended:
     except CrossfadeError as error:
         ended = Ended(Outcome.FAILED, str(error) + (f" ({error.hint})" if error.hint else ""))
     ended = _settle(run, ended)
-    _clean_up(run, deployed, ended)
+    clean_up(run, deployed, ended)
     run.record.append(record.outcome(ended.outcome, ended.sentence, ended.winner))
     return ended
 
@@ -44,9 +44,9 @@ def _run(run: Run, deployed: deploy.Deployed) -> Ended:
     found = dict(run.router.read().weights)
     safety.enter(run, Phase.STARTING, found)
     candidates = [v.name for v in run.versions[1:]]
-    if any(_same(run, objects, name) for name in candidates):
+    if any(same(run, objects, name) for name in candidates):
         return Ended(Outcome.KEPT, "nothing to compare: baseline and candidate run the same model")
-    _wait_ready(run, objects)
+    wait_ready(run, objects)
     safety.enter(run, Phase.ITERATING, run.all_baseline)
     run.start_load()
     start = run.clock.now()
@@ -72,7 +72,7 @@ def _conclude(run: Run, decision: Decision, objects: dict[str, tuple[str, ...]])
 
 
 def _deploy(run: Run, deployed: deploy.Deployed) -> None:
-    candidates = {name for v in run.versions[1:] for name in _objects_of(run, v.name)}
+    candidates = {name for v in run.versions[1:] for name in objects_of(run, v.name)}
     done = deploy.deploy(
         run.bundle,
         run.objects,
@@ -87,10 +87,11 @@ def version_objects(run: Run) -> dict[str, tuple[str, ...]]:
 
     As ``versions:`` says, else whoever serves the host that the version's route points at.
     """
-    return {version.name: _objects_of(run, version.name) for version in run.versions}
+    return {version.name: objects_of(run, version.name) for version in run.versions}
 
 
-def _objects_of(run: Run, version: str) -> tuple[str, ...]:
+def objects_of(run: Run, version: str) -> tuple[str, ...]:
+    """Return one version's workloads."""
     named = run.bundle.versions.get(version)
     if named is not None and named.objects:
         return named.objects
@@ -105,12 +106,14 @@ def hosts(run: Run) -> dict[str, tuple[str, int]]:
     return run.router.hosts(run.bundle.deploy)
 
 
-def _same(run: Run, objects: dict[str, tuple[str, ...]], candidate: str) -> bool:
+def same(run: Run, objects: dict[str, tuple[str, ...]], candidate: str) -> bool:
+    """Return whether a candidate runs what the baseline runs."""
     pair = (objects.get(run.baseline, ()), objects.get(candidate, ()))
     return deploy.same_model(pair, run.objects, run.bundle)
 
 
-def _wait_ready(run: Run, objects: dict[str, tuple[str, ...]]) -> None:
+def wait_ready(run: Run, objects: dict[str, tuple[str, ...]]) -> None:
+    """Wait until every version's workloads are ready.  Raises ``BackendError`` with the reason."""
     names = dict.fromkeys(name for group in objects.values() for name in group)
     deploy.wait_until_ready(
         [deploy.parse_name(name) for name in names],
@@ -131,7 +134,7 @@ def _settle(run: Run, ended: Ended) -> Ended:
     return ended
 
 
-def _clean_up(run: Run, deployed: deploy.Deployed, ended: Ended) -> None:
+def clean_up(run: Run, deployed: deploy.Deployed, ended: Ended) -> None:
     """Remove the candidates' copies that this run made, unless traffic still needs one."""
     if ended.outcome is Outcome.PROMOTION_FAILED:
         return

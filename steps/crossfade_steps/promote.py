@@ -88,14 +88,15 @@ def _shift(run: Run, plan: Plan, model: str) -> None:
             run.router.write(run.router.read(), run.only(plan.promoted_version))
         for manifest in plan.routes:
             run.objects.apply(manifest)
-        _prove_gateway(run, plan, model)
+        prove_gateway(run, plan, model)
     except BackendError:
         _put_back(run, plan, before)
         raise
     enter(run, Phase.VERIFIED, _settled_weights(run, plan))
 
 
-def _prove_gateway(run: Run, plan: Plan, model: str) -> None:
+def prove_gateway(run: Run, plan: Plan, model: str) -> None:
+    """Ask users' way in until the answers are the winner's.  Raises ``BackendError``."""
     request: Verify | None = proving_request(run.bundle)
     if request is not None:
         header = plan.winner if plan.routes else ""

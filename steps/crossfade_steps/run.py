@@ -36,7 +36,8 @@ class Run:
     """A run's name, its bundle, and the ports it acts through.
 
     ``alarm`` gives the reason why the run must end now, or None; it is asked several times a
-    second.  ``start_load`` begins the load once both versions are ready.
+    second.  ``start_load`` begins the load once both versions are ready; while ``paused`` says yes
+    no iteration begins.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Run:
     record: Record
     alarm: Callable[[], Stopped | None] = lambda: None
     start_load: Callable[[], None] = lambda: None
+    paused: Callable[[], bool] = lambda: False
     ready_timeout_seconds: float = 300.0
     notes: list[str] = field(default_factory=list)
 
@@ -72,14 +74,19 @@ class Run:
         """Return the weights that send every request to one version."""
         return {v.name: 100 if v.name == version else 0 for v in self.versions}
 
-    def wait_until(self, due: float) -> None:
-        """Sleep until ``due`` (seconds since the epoch).  Raises ``Stopped`` on an alarm."""
+    def wait_until(self, due: float) -> float:
+        """Sleep until ``due`` (seconds since the epoch), and longer while the run is paused.
+
+        Returns for how many seconds a pause held it back.  Raises ``Stopped`` on an alarm.
+        """
+        held = False
         while True:
             self.raise_alarm()
             left = due - self.clock.now()
-            if left <= 0:
-                return
-            self.clock.sleep(min(left, TICK_SECONDS))
+            if left <= 0 and not self.paused():
+                return -left if held else 0.0
+            held = held or left <= 0
+            self.clock.sleep(min(left, TICK_SECONDS) if left > 0 else TICK_SECONDS)
 
     def raise_alarm(self) -> None:
         """Raise ``Stopped`` if the run must end now."""

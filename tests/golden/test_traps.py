@@ -20,8 +20,8 @@ from crossfade import contract
 from crossfade.compiler import compile_text, to_dict, workflow
 from crossfade.compiler.dump import to_yaml
 from crossfade.compiler.limits import MOST_NODES, advice
-from crossfade.compiler.names import dns_name, label_value, lock_name, plain_text
 from crossfade.errors import SpecError
+from crossfade.spec.names import dns_name, label_value, lock_name, plain_text
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bundles import CASES, bundle

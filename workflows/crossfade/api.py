@@ -67,6 +67,17 @@ class Rollout:
 
         return compiler.compile_text(self.bundle, **options)
 
+    def submit(self, host: str | None = None, token: str | None = None) -> str:
+        """Start a run through the Argo Server (Hera's settings by default); return its name."""
+        from crossfade.compiler import documents
+        from crossfade.compiler.server import create
+        from crossfade_steps.cluster.kube import connect
+
+        *before, workflow = documents(self.bundle)
+        for manifest in before:
+            connect().apply(manifest)
+        return create(workflow, host=host, token=token)
+
     def run(self, folder: str | Path = ".crossfade/runs/python") -> Ended:
         """Carry the rollout out on this machine and return how it ended."""
         from crossfade_steps.embedded.here import run_here

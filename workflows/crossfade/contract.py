@@ -10,6 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 OUTPUT_FOLDER = "/tmp/crossfade"
+ACCOUNT = "crossfade"
+"""The service account of a rollout that names none."""
+IMAGE_VARIABLE = "CROSSFADE_IMAGE"
+"""The environment variable that tells a step its own image."""
+BUNDLE_BY_NAME, BUNDLE_KEY = "configmap:", "bundle"
+"""How a bundle too large for a parameter is named, and the key that holds it."""
 MODULE = "crossfade_steps"
 
 
@@ -49,6 +55,7 @@ PROMOTE = Step("promote", ("run", "bundle", "digest"), ("summary",), ("failed",)
 RESTORE = Step("restore", ("run", "bundle", "digest"), ("summary",), ("failed",))
 VERIFY = Step("verify", ("run", "bundle", "digest"), ("summary",), ("failed",))
 FINISH = Step("finish", ("run", "bundle"), ("outcome", "summary"), ("failed", "failed"))
+GUARD = Step("guard", ("run", "bundle"))  # a Job beside the workflow, not a step of it
 
 STEPS = (
     CHECK, DEPLOY, LOAD, EVALUATE, SET_WEIGHTS, ITERATE, WATCH, PROMOTE, RESTORE, VERIFY, FINISH,

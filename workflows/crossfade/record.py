@@ -1,7 +1,9 @@
 """A run's record: plain JSON-compatible entries that replay to the same decisions.
 
-Entries, in order: ``run`` (what was asked), ``phase`` (before each phase begins), ``started``, then
-``decision`` and ``applied`` for each iteration, then ``settled`` and ``outcome`` at the end.
+Entries, in order: ``run`` (what was asked), ``phase`` (before each phase begins), ``created`` and
+``deployed``, ``started``, then ``decision`` and ``applied`` for each iteration (``put-back`` and
+``paused`` between them), then ``concluded``, ``settled`` and ``outcome`` at the end; ``trouble``
+wherever a step gave up.
 """
 
 from __future__ import annotations
@@ -70,6 +72,45 @@ def not_applied(iteration: int, reason: str) -> dict[str, Any]:
     return {"type": "not-applied", "iteration": iteration, "reason": reason}
 
 
+def created(name: str, uid: str) -> dict[str, Any]:
+    """Return the entry that says this run made an object (``Kind/namespace/name``)."""
+    return {"type": "created", "name": name, "uid": uid}
+
+
+def deployed(
+    objects: Mapping[str, Sequence[str]],
+    hosts: Mapping[str, tuple[str, int]],
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the entry with each version's objects and destination before any promotion."""
+    return {
+        "type": "deployed",
+        "objects": {version: list(names) for version, names in objects.items()},
+        "hosts": {version: list(host) for version, host in hosts.items()},
+        "notes": list(notes),
+    }
+
+
+def put_back(found: Mapping[str, int], weights: Mapping[str, int]) -> dict[str, Any]:
+    """Return the entry that says somebody else's weights were replaced by the decided ones."""
+    return {"type": "put-back", "found": dict(found), "weights": dict(weights)}
+
+
+def paused(seconds: float) -> dict[str, Any]:
+    """Return the entry that says how long the schedule was held back."""
+    return {"type": "paused", "seconds": round(seconds, 3)}
+
+
+def trouble(step: str, sentence: str) -> dict[str, Any]:
+    """Return the entry with the reason why a step gave up."""
+    return {"type": "trouble", "step": step, "sentence": sentence}
+
+
+def concluded(value: Outcome, sentence: str, winner: str | None) -> dict[str, Any]:
+    """Return the entry that says how the run is to end; the outcome follows when it is settled."""
+    return {"type": "concluded", "outcome": value.value, "sentence": sentence, "winner": winner}
+
+
 def settled(weights: Mapping[str, int]) -> dict[str, Any]:
     """Return the entry with the weights that the run left behind, read back at its end."""
     return {"type": "settled", "weights": dict(weights)}
@@ -109,6 +150,12 @@ def read_decision(entry: Entry) -> tuple[Observation, Decision, dict[str, Any]]:
         _DECISION.validate_python(entry["decision"]),
         dict(entry["state"]),
     )
+
+
+def last(entries: Iterable[Entry], kind: str) -> Entry | None:
+    """Return the last entry of one type, None without any."""
+    found = of_type(entries, kind)
+    return found[-1] if found else None
 
 
 def last_phase(entries: Iterable[Entry]) -> tuple[str, Mapping[str, int]] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from crossfade import policies
 from crossfade.spec.rollout import Bundle
 from crossfade.verdict import Outcome
 from crossfade_steps import metrics
+from crossfade_steps.clock import SystemClock
 from crossfade_steps.embedded.admission import refuse_unknown_kinds
 from crossfade_steps.embedded.world import World
 from crossfade_steps.loop import conduct, version_objects
@@ -24,18 +24,6 @@ from crossfade_steps.routers.objects import ObjectRouter
 from crossfade_steps.run import Ended, Run, Stopped
 
 Listener = Callable[[Mapping[str, Any]], None]
-
-
-class SystemClock:
-    """The real clock (port ``Clock``)."""
-
-    def now(self) -> float:
-        """Return seconds since the epoch."""
-        return time.time()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait that long."""
-        time.sleep(seconds)
 
 
 class _Told:

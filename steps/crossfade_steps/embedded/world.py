@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 from crossfade.errors import BackendError, SpecError
+from crossfade.spec.requests import fortio_words
 from crossfade.spec.rollout import FeedbackLoad, FortioLoad, JobLoad
 from crossfade_steps.embedded import jobs, local
 from crossfade_steps.embedded.admission import admit
@@ -177,13 +178,3 @@ class World:
         self._jobs.follow(event, stored)
         if stored.get("kind") == "VirtualService":
             self.gateway.route(event, stored)
-
-
-def fortio_words(load: FortioLoad, url: str) -> list[str]:
-    """Return fortio's arguments for a plain load that lasts until it is ended."""
-    words = ["load", "-quiet", "-t", "0", "-qps", str(load.qps), "-c", str(load.connections)]
-    for name, value in load.headers.items():
-        words += ["-H", f"{name}: {value}"]
-    if load.payload is not None:
-        words += ["-payload", load.payload]
-    return [*words, url]

@@ -8,6 +8,7 @@ to the deployment that answered (the executor's feedback path).  Counts go to a 
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import random
@@ -26,7 +27,7 @@ OK_FROM, OK_TO = 200, 300
 class Feedback:
     """One load: its settings, its counts, and its own random numbers."""
 
-    def __init__(self, settings: dict[str, Any], counts: Path, seed: int = 1) -> None:
+    def __init__(self, settings: dict[str, Any], counts: Path | None, seed: int = 1) -> None:
         self._settings, self._path = settings, counts
         self._random = random.Random(seed)
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -47,7 +48,7 @@ class Feedback:
                 sent += 1
                 self._send(session)
                 if time.monotonic() >= next_report:
-                    next_report += 1
+                    next_report += 1 if self._path else 10
                     self.report()
 
     def _send(self, session: aiohttp.ClientSession) -> None:
@@ -85,16 +86,22 @@ class Feedback:
             self.counts[f"rewards.{version}"] += 1
 
     def report(self) -> None:
-        """Write the counts, in one step."""
+        """Write the counts, in one step; a container prints them instead."""
+        text = json.dumps(dict(sorted(self.counts.items())))
+        if self._path is None:
+            print(text, flush=True)
+            return
         temporary = self._path.with_suffix(".new")
-        temporary.write_text(json.dumps(dict(sorted(self.counts.items()))))
+        temporary.write_text(text)
         os.replace(temporary, self._path)
 
 
 def main() -> None:
-    """Run the load described in the file given, writing counts to the second one."""
-    settings = json.loads(Path(sys.argv[1]).read_text())
-    asyncio.run(Feedback(settings, Path(sys.argv[2])).run())
+    """Run the load: settings from a file with counts to another, or as base64 in a container."""
+    given = Path(sys.argv[1]) if len(sys.argv) > 2 else None
+    text = base64.b64decode(sys.argv[1]) if given is None else given.read_bytes()
+    counts = None if given is None else Path(sys.argv[2])
+    asyncio.run(Feedback(json.loads(text), counts).run())
 
 
 if __name__ == "__main__":

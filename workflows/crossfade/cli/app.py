@@ -29,6 +29,12 @@ Settings = Annotated[
 PolicyName = Annotated[
     str | None, typer.Option("--policy", help="decide by this policy instead of the rollout's own")
 ]
+LoopName = Annotated[str | None, typer.Option(help="nodes or pod, instead of the rollout's")]
+Image = Annotated[str | None, typer.Option(envvar="CROSSFADE_IMAGE", help="the image of the steps")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run: the name of its Workflow")]
+Namespace = Annotated[
+    str | None, typer.Option("-n", "--namespace", help="default: the current context's")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 
 
@@ -59,12 +65,44 @@ def compile_(
     policy: PolicyName = None,
     kind: Annotated[str, typer.Option(help="workflow, template or cron")] = "workflow",
     schedule: Annotated[str | None, typer.Option(help="for cron: '0 2 * * *'")] = None,
-    loop: Annotated[str | None, typer.Option(help="nodes or pod, instead of the rollout's")] = None,
+    loop: LoopName = None,
+    image: Image = None,
 ) -> None:
     """Print the Argo Workflow that carries the rollout out."""
     from crossfade.cli.compile import run
 
-    run(paths, settings or [], policy, kind=kind, schedule=schedule, loop=loop)
+    run(paths, settings or [], policy, kind=kind, schedule=schedule, loop=loop, image=image)
+
+
+@app.command()
+def submit(
+    paths: Paths,
+    settings: Settings = None,
+    policy: PolicyName = None,
+    kind: Annotated[str, typer.Option(help="workflow, template or cron")] = "workflow",
+    schedule: Annotated[str | None, typer.Option(help="for cron: '0 2 * * *'")] = None,
+    loop: LoopName = None,
+    image: Image = None,
+    server: Annotated[
+        str | None,
+        typer.Option(envvar="ARGO_SERVER_URL", help="an Argo Server's URL; default: kubeconfig"),
+    ] = None,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="stay until the outcome")] = False,
+) -> None:
+    """Start the rollout on a cluster."""
+    from crossfade.cli.submit import run
+
+    code = run(paths, settings or [], policy, kind=kind, schedule=schedule, loop=loop, image=image,
+               server=server, watch=watch)  # fmt: skip
+    raise typer.Exit(code)
+
+
+@app.command()
+def rights(paths: Paths, settings: Settings = None) -> None:
+    """Print the Roles that the rollout's service account needs, one for each namespace."""
+    from crossfade.cli.rights import run
+
+    run(paths, settings or [])
 
 
 @app.command()
@@ -88,11 +126,80 @@ Record = Annotated[
 
 
 @app.command()
-def describe(record: Record = None, folder: Path = Path(".crossfade")) -> None:
+def describe(
+    record: Annotated[
+        str | None,
+        typer.Argument(help="a record (.jsonl), a run's folder, or with -n a run on the cluster"),
+    ] = None,
+    namespace: Namespace = None,
+    folder: Path = Path(".crossfade"),
+) -> None:
     """Show what a run did: weights, metrics, verdicts, winner, and why."""
+    if record is not None and (namespace is not None or not Path(record).exists()):
+        from crossfade.cli.cluster import describe as describe_run
+
+        describe_run(record, namespace)
+        return
     from crossfade.cli.records import describe as show
 
-    show(record, folder)
+    show(None if record is None else Path(record), folder)
+
+
+@app.command("assert")
+def assert_(
+    run: RunName,
+    outcome: Annotated[list[str], typer.Option(help="promoted, kept, ...; repeat or comma")],
+    timeout: Annotated[str, typer.Option(help="how long to wait: 90s, 15m")] = "1h",
+    namespace: Namespace = None,
+) -> None:
+    """Wait for a run's outcome; exit 0 if it is one of those named, 1 if not, 4 if time is up."""
+    from crossfade.cli.cluster import await_outcome
+
+    raise typer.Exit(await_outcome(run, namespace, outcome, timeout))
+
+
+@app.command("list")
+def list_(namespace: Namespace = None) -> None:
+    """List the runs of a namespace."""
+    from crossfade.cli.cluster import runs
+
+    runs(namespace)
+
+
+@app.command()
+def pause(run: RunName, namespace: Namespace = None) -> None:
+    """Hold a run's weights where they are until it is resumed."""
+    from crossfade.cli.cluster import control
+
+    control(run, namespace, "pause")
+
+
+@app.command()
+def resume(run: RunName, namespace: Namespace = None) -> None:
+    """Let a paused run go on."""
+    from crossfade.cli.cluster import control
+
+    control(run, namespace, "resume")
+
+
+@app.command()
+def abort(run: RunName, namespace: Namespace = None) -> None:
+    """End a run now: all traffic goes back to the baseline."""
+    from crossfade.cli.cluster import control
+
+    control(run, namespace, "abort")
+
+
+@app.command()
+def clean(
+    run: RunName,
+    namespace: Namespace = None,
+    force: Annotated[bool, typer.Option(help="also without an outcome")] = False,
+) -> None:
+    """Remove an ended run's state and record."""
+    from crossfade.cli.cluster import clean as remove
+
+    remove(run, namespace, force=force)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 from crossfade.cli.loading import bundle_of, read
 from crossfade.cli.output import show_findings
 from crossfade.errors import SpecError
-from crossfade.spec.rollout import Loop
+from crossfade.spec.rollout import Bundle, Loop
 
 
 def run(
@@ -19,6 +19,7 @@ def run(
     kind: str,
     schedule: str | None,
     loop: str | None,
+    image: str | None,
 ) -> None:
     """Print the compiled workflow to stdout and the findings to stderr."""
     from crossfade.compiler import compile_text
@@ -26,8 +27,13 @@ def run(
     loaded = read(paths, settings, policy)
     bundle = bundle_of(loaded)
     show_findings(loaded.findings)
-    if loop is not None:
-        if loop not in set(Loop):
-            raise SpecError(f"--loop {loop}: expected {' or '.join(Loop)}")
-        bundle = bundle.model_copy(update={"loop": Loop(loop)})
+    bundle = changed(bundle, loop=loop, image=image)
     print(compile_text(bundle, kind=kind, schedule=schedule), end="")
+
+
+def changed(bundle: Bundle, *, loop: str | None, image: str | None) -> Bundle:
+    """Return the bundle with what the command line says instead of the file."""
+    if loop is not None and loop not in set(Loop):
+        raise SpecError(f"--loop {loop}: expected {' or '.join(Loop)}")
+    given = {"loop": loop and Loop(loop), "image": image}
+    return bundle.model_copy(update={name: value for name, value in given.items() if value})

@@ -15,9 +15,10 @@ if find_spec("hera") is None:
 from crossfade.compiler.workflow import (
     compile_text,
     cron_workflow,
+    documents,
     to_dict,
     workflow,
     workflow_template,
 )
 
-__all__ = ["compile_text", "cron_workflow", "to_dict", "workflow", "workflow_template"]
+__all__ = ["compile_text", "cron_workflow", "documents", "to_dict", "workflow", "workflow_template"]

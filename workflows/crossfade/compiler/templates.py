@@ -8,7 +8,7 @@ from typing import Any
 from hera.workflows import Container, ContainerNode, ContainerSet, Parameter
 from hera.workflows import models as m
 
-from crossfade.contract import MODULE, OUTPUT_FOLDER, Step
+from crossfade.contract import IMAGE_VARIABLE, MODULE, OUTPUT_FOLDER, Step
 
 VOLUME = "outputs"
 USER = 65532
@@ -59,7 +59,7 @@ class Containers:
             "command": ["python", "-m", MODULE],
             "args": arguments(step),
             "env": [m.EnvVar(name="PYTHONDONTWRITEBYTECODE", value="1"),
-                    m.EnvVar(name="CROSSFADE_IMAGE", value=self.image)],
+                    m.EnvVar(name=IMAGE_VARIABLE, value=self.image)],
             "resources": m.ResourceRequirements(
                 requests={"cpu": "50m", "memory": "96Mi"}, limits={"memory": "384Mi"}
             ),

@@ -9,12 +9,11 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from crossfade.contract import BUNDLE_BY_NAME, BUNDLE_KEY
 from crossfade.spec.rollout import Bundle
 
 MOST_INLINE = 24 * 1024
 """Bytes of base64 in a parameter: Argo repeats it in every pod (limit 128 KiB a template)."""
-BY_NAME = "configmap:"
-KEY = "bundle"
 
 
 def encode(bundle: Bundle) -> str:
@@ -25,7 +24,7 @@ def encode(bundle: Bundle) -> str:
 def parameter(bundle: Bundle) -> str:
     """Return the value of the parameter ``bundle``."""
     text = encode(bundle)
-    return text if len(text) <= MOST_INLINE else f"{BY_NAME}{config_map_name(bundle)}"
+    return text if len(text) <= MOST_INLINE else f"{BUNDLE_BY_NAME}{config_map_name(bundle)}"
 
 
 def config_map_name(bundle: Bundle) -> str:
@@ -47,5 +46,5 @@ def config_map(bundle: Bundle) -> dict[str, Any] | None:
             "labels": {"app.kubernetes.io/managed-by": "crossfade"},
         },
         "immutable": True,
-        "data": {KEY: text},
+        "data": {BUNDLE_KEY: text},
     }

@@ -9,7 +9,14 @@ from hera.workflows import models as m
 
 from crossfade.compiler.dump import to_yaml
 from crossfade.compiler.limits import refuse_impossible
-from crossfade.compiler.names import (
+from crossfade.compiler.steps import add_templates
+from crossfade.compiler.templates import GRACE_SECONDS, Containers, pod_security, volume
+from crossfade.compiler.transport import config_map, parameter
+from crossfade.contract import ACCOUNT
+from crossfade.errors import SpecError
+from crossfade.routes import references_by_object
+from crossfade.spec.durations import seconds
+from crossfade.spec.names import (
     GENERATED,
     MOST_CRON,
     MOST_WORKFLOW,
@@ -18,18 +25,11 @@ from crossfade.compiler.names import (
     lock_name,
     plain_text,
 )
-from crossfade.compiler.steps import add_templates
-from crossfade.compiler.templates import GRACE_SECONDS, Containers, pod_security, volume
-from crossfade.compiler.transport import config_map, parameter
-from crossfade.errors import SpecError
-from crossfade.routes import references_by_object
-from crossfade.spec.durations import seconds
 from crossfade.spec.rollout import Bundle
 from crossfade.version import VERSION
 
 KINDS = ("workflow", "template", "cron")
 DEFAULT_IMAGE = f"crossfade-steps:{VERSION}"
-DEFAULT_ACCOUNT = "crossfade"
 START_UP_SECONDS = 900
 ITERATION_NAME = "iteration-{{inputs.parameters.k}}"
 DISPLAY_NAME = "workflows.argoproj.io/display-name"
@@ -82,7 +82,7 @@ def _settings(bundle: Bundle) -> dict[str, Any]:
         "entrypoint": "main",
         "on_exit": "finish",
         "arguments": [Parameter(name="bundle", value=value, description=text)],
-        "service_account_name": bundle.service_account or DEFAULT_ACCOUNT,
+        "service_account_name": bundle.service_account or ACCOUNT,
         "active_deadline_seconds": _deadline(bundle),
         "synchronization": m.Synchronization(mutexes=[m.Mutex(name=n) for n in _locks(bundle)]),
         "security_context": pod_security(),
@@ -160,17 +160,16 @@ def to_dict(built: Any, *, display_names: bool = True) -> dict[str, Any]:
     return document
 
 
-def compile_text(
+def documents(
     bundle: Bundle,
     *,
     kind: str = "workflow",
     schedule: str | None = None,
     display_names: bool = True,
-) -> str:
-    """Return the YAML: the ConfigMap of a large bundle first, then the workflow.
+) -> list[dict[str, Any]]:
+    """Return what is to be created: the ConfigMap of a large bundle first, then the workflow.
 
-    Equal bundles give equal bytes.  Raises ``SpecError`` for an unknown kind, or a cron without a
-    schedule.
+    Raises ``SpecError`` for an unknown kind, or a cron without a schedule.
     """
     if kind not in KINDS:
         raise SpecError(f"--kind {kind}: expected {', '.join(KINDS)}")
@@ -180,5 +179,10 @@ def compile_text(
         built: Any = cron_workflow(bundle, str(schedule))
     else:
         built = workflow_template(bundle) if kind == "template" else workflow(bundle)
-    documents = [config_map(bundle), to_dict(built, display_names=display_names)]
-    return to_yaml([document for document in documents if document is not None])
+    found = [config_map(bundle), to_dict(built, display_names=display_names)]
+    return [document for document in found if document is not None]
+
+
+def compile_text(bundle: Bundle, **options: Any) -> str:
+    """Return the YAML of ``documents``; equal bundles give equal bytes."""
+    return to_yaml(documents(bundle, **options))

@@ -95,3 +95,13 @@ def _parse(words: list[str]) -> Verify | None:
             payload = value
     url = words[-1]
     return Verify(url=url, payload=payload, headers=headers) if "://" in url else None
+
+
+def fortio_words(load: FortioLoad, url: str) -> list[str]:
+    """Return fortio's arguments for a plain load that lasts until it is ended."""
+    words = ["load", "-quiet", "-t", "0", "-qps", str(load.qps), "-c", str(load.connections)]
+    for name, value in load.headers.items():
+        words += ["-H", f"{name}: {value}"]
+    if load.payload is not None:
+        words += ["-payload", load.payload]
+    return [*words, url]

@@ -112,6 +112,7 @@ class RolloutSpec(Model):
     image: str | None = None
     service_account: str | None = None
     deadline: str | None = None
+    ready_timeout: str | None = None
 
 
 class Rollout(Model, extra="ignore"):
@@ -149,6 +150,7 @@ class Bundle(Model):
     image: str | None = None
     service_account: str | None = None
     deadline: str | None = None
+    ready_timeout: str | None = None
 
     def to_json(self) -> str:
         """Return canonical JSON: sorted keys, ASCII only, no spaces, defaults left out."""

@@ -1,0 +1,1 @@
+"""The ports on a Kubernetes cluster, and the steps of a workflow that run through them."""

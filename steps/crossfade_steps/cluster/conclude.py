@@ -1,0 +1,122 @@
+"""How a run ends, whoever ends it: the workflow's last step, the guard, a step that gave up.
+
+Everything is read from the record, so that acting twice does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crossfade import record
+from crossfade.errors import CrossfadeError
+from crossfade.verdict import Outcome
+from crossfade_steps import safety
+from crossfade_steps.cluster import workflow
+from crossfade_steps.cluster.stage import Stage
+from crossfade_steps.cluster.store import RUN_LABEL
+from crossfade_steps.deploy import Deployed
+from crossfade_steps.loop import clean_up
+from crossfade_steps.ports import ObjectKey
+from crossfade_steps.run import Ended, Stopped
+from crossfade_steps.safety import Phase
+
+GOOD = (Outcome.PROMOTED, Outcome.ROLLED_BACK, Outcome.KEPT, Outcome.INCONCLUSIVE)
+Entries = Sequence[Mapping[str, Any]]
+
+
+def conclude(stage: Stage) -> Ended:
+    """Restore the phase's safe weights, clean up, and record the outcome, once.
+
+    Raises ``BackendError`` when the API cannot be reached: then somebody tries again.
+    """
+    entries = stage.entries()
+    known = _outcome(entries)
+    if known is not None:
+        return known
+    ended = intended(entries, workflow.look(stage.kube, stage.namespace, stage.store.run))
+    ended = _settle(stage, entries, ended)
+    end_load(stage)
+    clean_up(stage.run, deployed_of(entries), ended)
+    for note in stage.run.notes:
+        print(f"note: {note}", flush=True)
+    stage.store.append(record.outcome(ended.outcome, ended.sentence, ended.winner))
+    stage.lease.release()
+    return ended
+
+
+def intended(entries: Entries, state: workflow.State) -> Ended:
+    """Return how the run is to end, from what is recorded and what became of its Workflow."""
+    concluded = record.last(entries, "concluded")
+    if concluded is not None:
+        return _ended(concluded)
+    phase = record.last_phase(entries)
+    decided = record.last(entries, "decision")
+    winner = decided["decision"]["winner"] if decided is not None else None
+    if phase is not None and phase[0] == Phase.VERIFIED:
+        return Ended(
+            Outcome.PROMOTED, f"{winner} serves all traffic from its promoted copy", winner
+        )
+    if phase is not None and phase[0] == Phase.PROMOTING:
+        reason = _trouble(entries) or "the workflow was ended"
+        text = f"{reason} while {winner} was promoted; its own copy serves all traffic"
+        return Ended(Outcome.PROMOTION_FAILED, text, winner)
+    if state.shutdown or not state.there:
+        how = f"ended ({state.shutdown})" if state.shutdown else "deleted"
+        return Ended(Outcome.CANCELLED, f"the workflow was {how}: the baseline serves all traffic")
+    text = _trouble(entries) or state.message or "the workflow ended without a decision"
+    return Ended(Outcome.FAILED, text)
+
+
+def deployed_of(entries: Entries) -> Deployed:
+    """Return what the run deployed, from its record."""
+    found = Deployed()
+    for entry in record.of_type(entries, "created"):
+        found.created[str(entry["name"])] = str(entry["uid"])
+    deployed = record.last(entries, "deployed")
+    if deployed is not None:
+        found.objects = {version: tuple(names) for version, names in deployed["objects"].items()}
+    return found
+
+
+def end_load(stage: Stage) -> None:
+    """Delete the Jobs that this run made for its load; the guard is not one of them."""
+    selector = f"{RUN_LABEL}={stage.store.run}"
+    created = deployed_of(stage.entries()).created
+    namespaces = {name.split("/")[1] for name in created if name.startswith("Job/")}
+    for namespace in sorted(namespaces):
+        for job in stage.kube.list("batch", "Job", namespace, selector):
+            metadata = job["metadata"]
+            if created.get(f"Job/{namespace}/{metadata['name']}") == metadata["uid"]:
+                key = ObjectKey("batch", "Job", namespace, metadata["name"])
+                stage.kube.delete(key, uid=metadata["uid"])
+
+
+def _settle(stage: Stage, entries: Entries, ended: Ended) -> Ended:
+    """Bring the weights to the safe ones; somebody else's object is left as it is."""
+    if record.last_phase(entries) is None:
+        return ended  # nothing was begun: the Lease may be another run's
+    try:
+        stage.lease.take()
+        weights = safety.settle(stage.run)
+    except (CrossfadeError, Stopped) as error:
+        if stage.lease.lost():
+            return Ended(Outcome.CONTESTED, f"{ended.sentence}; {error}", ended.winner)
+        raise
+    if weights is not None:
+        stage.store.append(record.settled(weights))
+    return ended
+
+
+def _outcome(entries: Entries) -> Ended | None:
+    entry = record.last(entries, "outcome")
+    return None if entry is None else _ended(entry)
+
+
+def _ended(entry: Mapping[str, Any]) -> Ended:
+    return Ended(Outcome(entry["outcome"]), str(entry["sentence"]), entry["winner"])
+
+
+def _trouble(entries: Entries) -> str:
+    entry = record.last(entries, "trouble")
+    return "" if entry is None else str(entry["sentence"])

@@ -1,0 +1,218 @@
+"""The Kubernetes API, as thin as it can be: objects of any kind by their key (port ``Objects``).
+
+The official client brings configuration, authentication and TLS; paths come from the API's own
+discovery, so that a kind needs no class here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes import config
+from kubernetes.client import ApiClient
+from kubernetes.client.exceptions import ApiException
+
+from crossfade.errors import BackendError, Conflict, SpecError
+from crossfade_steps.ports import Object, ObjectKey
+
+MANAGER = "crossfade"
+TIMEOUT_SECONDS = (5, 20)
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+JSON, APPLY = "application/json", "application/apply-patch+yaml"
+JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+
+def connect(context: str | None = None) -> Kube:
+    """Return the API of this pod's cluster, else that of the current kubeconfig.
+
+    Raises ``SpecError`` when there is neither.
+    """
+    try:
+        if _NAMESPACE_FILE.exists():
+            config.load_incluster_config()
+        else:
+            config.load_kube_config(context=context)
+    except config.ConfigException as error:
+        raise SpecError(
+            f"no cluster to talk to: {error}", hint="set KUBECONFIG, or kubectl config use-context"
+        ) from error
+    return Kube(ApiClient())
+
+
+def own_namespace() -> str:
+    """Return the namespace of this pod, else that of the current context, else ``default``."""
+    if _NAMESPACE_FILE.exists():
+        return _NAMESPACE_FILE.read_text().strip()
+    try:
+        context = config.list_kube_config_contexts()[1]["context"]
+    except (config.ConfigException, KeyError, TypeError):
+        return "default"
+    return str(context.get("namespace", "default"))
+
+
+class Kube:
+    """One cluster; manifests without a namespace belong to ``namespace``."""
+
+    def __init__(self, client: ApiClient, namespace: str = "default") -> None:
+        self._client = client
+        self.namespace = namespace
+        self._resource = cache(self._discover)
+
+    def get(self, key: ObjectKey) -> Object | None:
+        """Return the object, or None when it (or its kind) does not exist."""
+        try:
+            path = self._path(key)
+        except _UnknownKind:
+            return None
+        return self.ask("GET", path, absent_ok=True)
+
+    def create(self, manifest: Object) -> Object:
+        """Create the object; an existing one is a ``Conflict``."""
+        key = ObjectKey.of(manifest, self.namespace)
+        path = self._path(key, str(manifest["apiVersion"])).rpartition("/")[0]
+        return self.must("POST", f"{path}?fieldManager={MANAGER}", manifest)
+
+    def apply(self, manifest: Object) -> Object:
+        """Create the object or take over what the manifest says of it (server-side apply)."""
+        path = self._path(ObjectKey.of(manifest, self.namespace), str(manifest["apiVersion"]))
+        query = urlencode({"fieldManager": MANAGER, "force": "true"})
+        return self.must("PATCH", f"{path}?{query}", json.dumps(manifest), content=APPLY)
+
+    def patch(self, key: ObjectKey, operations: Sequence[Mapping[str, Any]]) -> Object:
+        """Apply one JSON Patch atomically; a ``test`` that fails is a ``Conflict``."""
+        path = f"{self._path(key)}?fieldManager={MANAGER}"
+        return self.must("PATCH", path, list(map(dict, operations)), content=JSON_PATCH)
+
+    def merge(self, key: ObjectKey, part: Object, *, accept: str = JSON) -> Object:
+        """Apply one JSON Merge Patch; a ``resourceVersion`` in it is a precondition."""
+        path = f"{self._path(key)}?fieldManager={MANAGER}"
+        return self.must("PATCH", path, part, content=MERGE_PATCH, accept=accept)
+
+    def delete(self, key: ObjectKey, *, uid: str | None = None, foreground: bool = False) -> None:
+        """Delete the object if it exists and, where given, still has that UID."""
+        options: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Foreground" if foreground else "Background",
+        }
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        self.ask("DELETE", self._path(key), options, absent_ok=True)
+
+    def list(
+        self, group: str, kind: str, namespace: str | None, selector: str = ""
+    ) -> list[dict[str, Any]]:
+        """Return the objects of a kind in a namespace (None: all) that carry the labels."""
+        path = self._path(ObjectKey(group, kind, namespace or "", ""))
+        query = f"?{urlencode({'labelSelector': selector})}" if selector else ""
+        found = self.must("GET", path.rstrip("/") + query)
+        return list(found.get("items") or [])
+
+    def knows(self, group: str, kind: str) -> bool:
+        """Return whether the cluster serves a kind."""
+        try:
+            self._resource(group, kind, "")
+        except _UnknownKind:
+            return False
+        return True
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content: str = JSON,
+        accept: str = JSON,
+        absent_ok: bool = False,
+    ) -> dict[str, Any] | None:
+        """Send one request; None for an absent object where that is fine.
+
+        Raises ``Conflict`` for 409 and for a failed ``test``, ``BackendError`` for anything else.
+        """
+        headers = {"Accept": accept, "Content-Type": content, **self._authentication()}
+        url = f"{self._client.configuration.host}{path}"
+        try:
+            answer = self._client.rest_client.request(
+                method, url, headers=headers, body=body, _request_timeout=TIMEOUT_SECONDS
+            )
+            status, text = answer.status, answer.read() if hasattr(answer, "read") else answer.data
+        except ApiException as error:
+            if not error.status:
+                raise BackendError(f"Kubernetes API: {error.reason}") from error
+            status, text = error.status, error.body or b""
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise BackendError(
+                f"Kubernetes API: {type(error).__name__}: {method} {path}"
+            ) from error
+        if status == 404 and absent_ok:
+            return None
+        if status >= 300:
+            raise _error(method, path, status, text)
+        return dict(json.loads(text)) if text else {}
+
+    def must(self, method: str, path: str, body: Any = None, **more: Any) -> dict[str, Any]:
+        """Send one request whose object must exist."""
+        answer = self.ask(method, path, body, **more)
+        assert answer is not None, "absent_ok was not given"
+        return answer
+
+    def _authentication(self) -> dict[str, str]:
+        found = self._client.configuration.auth_settings().values()
+        return {s["key"]: s["value"] for s in found if s["in"] == "header" and s["value"]}
+
+    def _path(self, key: ObjectKey, api_version: str = "") -> str:
+        version = api_version.rpartition("/")[2]
+        base, plural, namespaced = self._resource(key.group, key.kind, version)
+        middle = f"/namespaces/{key.namespace}" if namespaced and key.namespace else ""
+        return f"{base}{middle}/{plural}/{key.name}"
+
+    def _discover(self, group: str, kind: str, version: str) -> tuple[str, str, bool]:
+        """Return a kind's path, plural and whether it lives in a namespace."""
+        if not version:
+            version = self._preferred(group, kind)
+        base = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        listing = self.ask("GET", base, absent_ok=True)
+        for resource in (listing or {}).get("resources", ()):
+            if resource["kind"] == kind and "/" not in resource["name"]:
+                return base, resource["name"], bool(resource["namespaced"])
+        raise _UnknownKind(group, kind)
+
+    def _preferred(self, group: str, kind: str) -> str:
+        if not group:
+            return "v1"
+        found = self.ask("GET", f"/apis/{group}", absent_ok=True)
+        if found is None:
+            raise _UnknownKind(group, kind)
+        return str(found["preferredVersion"]["version"])
+
+
+class _UnknownKind(SpecError):
+    """The cluster does not serve a kind."""
+
+    def __init__(self, group: str, kind: str) -> None:
+        super().__init__(
+            f"the cluster does not know {kind} of {group or 'the core group'}",
+            hint="install what serves it (its CustomResourceDefinition), or leave it out",
+        )
+
+
+def _error(method: str, path: str, status: int, text: bytes | str) -> BackendError:
+    """Return an error with the API's own message."""
+    try:
+        message = str(json.loads(text)["message"])
+    except (ValueError, LookupError, TypeError):
+        message = str(text)[:256]
+    where = f"Kubernetes API: {method} {path.partition('?')[0]}: {status} {message}"
+    tested = status == 422 and ("testing" in message or "test operation" in message.lower())
+    if status == 409 or tested or (status == 422 and "error in our request" in message):
+        return Conflict(where)
+    hint = "crossfade rights prints what the service account needs" if status == 403 else ""
+    return BackendError(where, hint=hint)

@@ -1,0 +1,122 @@
+"""One owner at a time for a routed object: a Lease beside it, named by what it is.
+
+However the object is named in a file, the Lease is the same (design section 4).  It is taken by its
+resourceVersion and looked at right before each patch; an owner that is gone loses it in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from crossfade.errors import BackendError
+from crossfade.spec.names import lock_name
+from crossfade.verdict import Outcome
+from crossfade_steps.cluster.kube import Kube
+from crossfade_steps.ports import Clock, Object, ObjectKey, Router, RouteState
+from crossfade_steps.run import Stopped
+
+SECONDS = 90
+RENEW_SECONDS = 20.0
+GROUP = "coordination.k8s.io"
+
+
+class Lease:
+    """The right to change one routed object's weights."""
+
+    def __init__(self, kube: Kube, routed: ObjectKey, holder: str, clock: Clock) -> None:
+        name = lock_name(routed.group, routed.kind, routed.namespace, routed.name)
+        self._key = ObjectKey(GROUP, "Lease", routed.namespace, name)
+        self._kube, self._routed, self._holder, self._clock = kube, routed, holder, clock
+        self._renewed = 0.0
+
+    def take(self) -> None:
+        """Become the owner, or stay it.
+
+        Raises ``BackendError`` naming the run that holds it, ``Conflict`` when another one was
+        faster.
+        """
+        stored = self._kube.get(self._key)
+        if stored is None:
+            self._kube.create(self._manifest(None))
+        else:
+            holder = str(stored["spec"].get("holderIdentity") or "")
+            if holder not in ("", self._holder) and not self._expired(stored):
+                raise BackendError(
+                    f"{self._routed} is being changed by run {holder}",
+                    hint="wait until that run ends, or abort it: crossfade abort",
+                )
+            self._replace(stored, self._manifest(stored))
+        self._renewed = self._clock.now()
+
+    def hold(self) -> None:
+        """Prove that this run still is the owner, and renew in time.
+
+        Raises ``Stopped`` (contested) when another run has taken over.
+        """
+        stored = self._kube.get(self._key)
+        holder = None if stored is None else stored["spec"].get("holderIdentity")
+        if stored is None or holder != self._holder:
+            raise Stopped(
+                Outcome.CONTESTED, f"{self._routed} now belongs to run {holder or 'nobody'}"
+            )
+        if self._clock.now() - self._renewed > RENEW_SECONDS:
+            self._replace(stored, self._manifest(stored))
+            self._renewed = self._clock.now()
+
+    def lost(self) -> bool:
+        """Return whether another run is the owner now."""
+        stored = self._kube.get(self._key)
+        holder = None if stored is None else stored["spec"].get("holderIdentity")
+        return holder not in (None, "", self._holder)
+
+    def release(self) -> None:
+        """Give it up, if it is ours."""
+        stored = self._kube.get(self._key)
+        if stored is not None and stored["spec"].get("holderIdentity") == self._holder:
+            self._kube.delete(self._key, uid=str(stored["metadata"]["uid"]))
+
+    def _expired(self, stored: Object) -> bool:
+        spec = stored["spec"]
+        renewed = datetime.fromisoformat(str(spec["renewTime"]).replace("Z", "+00:00"))
+        return self._clock.now() > renewed.timestamp() + int(spec["leaseDurationSeconds"])
+
+    def _manifest(self, stored: Object | None) -> dict[str, Any]:
+        now = datetime.fromtimestamp(self._clock.now(), UTC).isoformat(timespec="microseconds")
+        now = now.replace("+00:00", "Z")
+        metadata: dict[str, Any] = {
+            "name": self._key.name,
+            "namespace": self._key.namespace,
+            "labels": {"app.kubernetes.io/managed-by": "crossfade"},
+            "annotations": {"crossfade.dev/object": str(self._routed)},
+        }
+        if stored is not None:
+            metadata["resourceVersion"] = stored["metadata"]["resourceVersion"]
+        spec = {"holderIdentity": self._holder, "leaseDurationSeconds": SECONDS,
+                "acquireTime": now, "renewTime": now}  # fmt: skip
+        return {"apiVersion": f"{GROUP}/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+
+    def _replace(self, stored: Object, manifest: Mapping[str, Any]) -> None:
+        part = {
+            "metadata": {"resourceVersion": stored["metadata"]["resourceVersion"]},
+            "spec": manifest["spec"],
+        }
+        self._kube.merge(self._key, part)
+
+
+class LeasedRouter:
+    """A router that looks at the Lease right before each change (port ``Router``)."""
+
+    def __init__(self, router: Router, lease: Lease) -> None:
+        self._router, self._lease = router, lease
+        self.keys, self.read = router.keys, router.read
+
+    def write(self, state: RouteState, weights: Mapping[str, int]) -> RouteState:
+        """Change the weights, if this run still is the owner."""
+        self._lease.hold()
+        return self._router.write(state, weights)
+
+    def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
+        """Return each version's destination."""
+        return self._router.hosts(manifests)

@@ -1,0 +1,104 @@
+"""Load as Jobs: the user's own, or one of ours for plain load and for feedback."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from crossfade.spec.names import dns_name
+from crossfade.spec.requests import fortio_words
+from crossfade.spec.rollout import Bundle, FeedbackLoad, FortioLoad, JobLoad
+from crossfade_steps.cluster.store import MANAGED, RUN_LABEL
+
+FORTIO = "fortio/fortio"
+FEEDBACK_PATH = "/api/v1.0/feedback"
+MOST_NAME = 63
+
+
+def jobs(
+    bundle: Bundle, run: str, image: str, deployments: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return every Job of a run's load, each labelled with the run.
+
+    ``deployments`` maps a version to ``namespace/name``: rewards go to the one that answered.
+    """
+    found: list[dict[str, Any]] = []
+    for load in bundle.load:
+        if isinstance(load, JobLoad):
+            found += [_labelled(job, run, bundle.namespace) for job in load.jobs]
+        else:
+            name = dns_name(f"{run}-load-{len(found) + 1}", MOST_NAME)
+            container = _container(load, image, deployments)
+            found.append(job(name, bundle.namespace, run, container))
+    return found
+
+
+def _labelled(job: Mapping[str, Any], run: str, namespace: str) -> dict[str, Any]:
+    whole = copy.deepcopy(dict(job))
+    metadata = whole.setdefault("metadata", {})
+    metadata.setdefault("namespace", namespace)
+    metadata["labels"] = {**(metadata.get("labels") or {}), **MANAGED, RUN_LABEL: run}
+    return whole
+
+
+def _container(
+    load: FortioLoad | FeedbackLoad, image: str, deployments: Mapping[str, str]
+) -> dict[str, Any]:
+    if isinstance(load, FortioLoad):
+        return {"name": "fortio", "image": FORTIO, "command": ["fortio"],
+                "args": fortio_words(load, load.url)}  # fmt: skip
+    settings = feedback_settings(load, deployments)
+    text = base64.b64encode(json.dumps(settings, sort_keys=True).encode()).decode()
+    return {"name": "feedback", "image": image, "imagePullPolicy": "IfNotPresent",
+            "command": ["python", "-m", "crossfade_steps.loadgen.feedback"],
+            "args": [text]}  # fmt: skip
+
+
+def feedback_settings(load: FeedbackLoad, deployments: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the feedback generator reads: rewards go by the gateway's prefix path."""
+    parts = urlsplit(load.url)
+    gateway = f"{parts.scheme}://{parts.netloc}"
+    urls = {version: f"{gateway}/seldon/{name}{FEEDBACK_PATH}"
+            for version, name in deployments.items()}  # fmt: skip
+    return {**load.model_dump(mode="json"), "feedback_urls": {} if load.feedback_url else urls}
+
+
+def job(
+    name: str, namespace: str, run: str, container: Mapping[str, Any], **pod: Any
+) -> dict[str, Any]:
+    """Return a Job of ours: as nobody, read-only, outside the mesh, retried when it dies."""
+    secured = {
+        **container,
+        "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    labels = {**MANAGED, RUN_LABEL: run, "sidecar.istio.io/inject": "false"}
+    spec = {
+        "restartPolicy": "OnFailure",
+        "terminationGracePeriodSeconds": 5,
+        "automountServiceAccountToken": False,
+        "securityContext": {
+            "runAsNonRoot": True, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [secured],
+        **pod,
+    }  # fmt: skip
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": namespace, "labels": {**MANAGED, RUN_LABEL: run}},
+        "spec": {
+            "backoffLimit": 20,
+            "ttlSecondsAfterFinished": 600,
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }

@@ -1,0 +1,106 @@
+"""The steps of a promotion: a person's approval is watched, the winner promoted and proven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crossfade import policies, record
+from crossfade.errors import BackendError, CrossfadeError
+from crossfade.verdict import Judgement, Outcome
+from crossfade_steps import promote
+from crossfade_steps.cluster import workflow
+from crossfade_steps.cluster.conclude import GOOD, deployed_of
+from crossfade_steps.cluster.stage import Stage
+from crossfade_steps.reading import observe
+
+APPROVAL = "approval"
+POLL_SECONDS = 2.0
+
+
+class NotPromoted(CrossfadeError):
+    """The promotion did not happen; repeating the step is no use."""
+
+    exit_code = 2
+
+
+def promote_step(stage: Stage) -> Mapping[str, str]:
+    """Promote the winner of the last decision."""
+    entries = stage.entries()
+    refused = record.last(entries, "concluded")
+    if refused is not None:
+        return {"summary": refused["sentence"]}
+    plan = _plan(stage, entries)
+    try:
+        text = promote.promote(stage.run, plan)
+    except BackendError as error:
+        text = (f"{plan.winner} won but could not be promoted: {error}; "
+                f"its own copy serves all traffic")  # fmt: skip
+        stage.store.append(record.concluded(Outcome.PROMOTION_FAILED, text, plan.winner))
+    return {"summary": text}
+
+
+def verify_step(stage: Stage) -> Mapping[str, str]:
+    """Ask users' way in once more, and conclude."""
+    entries = stage.entries()
+    concluded = record.last(entries, "concluded")
+    if concluded is None:
+        plan = _plan(stage, entries)
+        promote.prove_gateway(stage.run, plan, model="")
+        decision = record.last(entries, "decision")
+        reason = decision["decision"]["reason"] if decision is not None else ""
+        text = f"{plan.winner} serves all traffic: {reason}"
+        concluded = record.concluded(Outcome.PROMOTED, text, plan.winner)
+        stage.store.append(concluded)
+    if Outcome(concluded["outcome"]) not in GOOD:
+        raise NotPromoted(f"{concluded['outcome']}: {concluded['sentence']}")
+    return {"summary": str(concluded["sentence"])}
+
+
+def _plan(stage: Stage, entries: list[Mapping[str, Any]]) -> promote.Plan:
+    """Return the plan from what was recorded before anything was promoted."""
+    decision, deployed = record.last(entries, "decision"), record.last(entries, "deployed")
+    if decision is None or deployed is None:
+        raise BackendError("nothing was decided or deployed, so nothing can be promoted")
+    hosts = {version: (host, int(port)) for version, (host, port) in deployed["hosts"].items()}
+    winner = str(decision["decision"]["winner"])
+    return promote.plan_promotion(stage.run, winner, hosts, deployed_of(entries).objects)
+
+
+def watch(stage: Stage) -> Mapping[str, str]:
+    """Keep the alarms on while a person decides; an alarm rejects, whatever they answer."""
+    run, entries = stage.run, stage.entries()
+    interval = run.bundle.experiment.spec.duration.interval_seconds
+    due = run.clock.now() + interval
+    key = workflow.key(stage.namespace, stage.store.run)
+    while not workflow.answered(stage.kube.get(key), APPROVAL):
+        run.raise_alarm()
+        if run.clock.now() >= due:
+            due += interval
+            missed = _missed(stage, entries)
+            if missed:
+                text = f"{missed} while approval was awaited"
+                stage.store.append(record.concluded(Outcome.ROLLED_BACK, text, None))
+                run.router.write(run.router.read(), run.all_baseline)
+                return {"summary": text}
+        run.clock.sleep(POLL_SECONDS)
+    return {"summary": "approval was answered, no alarm"}
+
+
+def _missed(stage: Stage, entries: list[Mapping[str, Any]]) -> str:
+    """Return the sentence of an objective that the winner misses now, empty when it misses none."""
+    run, last = stage.run, record.last(entries, "decision")
+    if last is None:
+        return ""
+    _, decision, state = record.read_decision(last)
+    experiment, policy = run.bundle.experiment, policies.load(run.bundle.policy.name)
+    started = record.last(entries, "started")
+    elapsed = run.clock.now() - float(started["start"]) if started is not None else 1
+    observation = observe(
+        experiment, run.bundle.metrics, run.sources, iteration=decision.iteration,
+        elapsed_seconds=max(1, int(elapsed)), weights=dict(decision.weights), budget_seconds=10.0,
+    )  # fmt: skip
+    now, _ = policy.decide(experiment, policies.settings(run.bundle.policy), observation, state)
+    missed = [v.sentence for v in now.verdicts
+              if v.version == decision.winner and v.judgement is Judgement.MISSED]  # fmt: skip
+    return "; ".join(missed)

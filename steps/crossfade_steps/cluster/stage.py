@@ -1,0 +1,196 @@
+"""One container's view of a run: the bundle it was given, and the ports of this cluster."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from crossfade.contract import ACCOUNT, BUNDLE_BY_NAME, BUNDLE_KEY, IMAGE_VARIABLE
+from crossfade.errors import BackendError, SpecError
+from crossfade.spec.durations import seconds
+from crossfade.spec.names import label_value
+from crossfade.spec.rollout import Bundle
+from crossfade.verdict import Outcome
+from crossfade_steps import metrics
+from crossfade_steps.clock import SystemClock
+from crossfade_steps.cluster import workflow
+from crossfade_steps.cluster.kube import Kube, connect, own_namespace
+from crossfade_steps.cluster.lease import Lease, LeasedRouter
+from crossfade_steps.cluster.readiness import KubeReadiness
+from crossfade_steps.cluster.store import RunStore
+from crossfade_steps.ports import Clock, ObjectKey
+from crossfade_steps.responder import HttpResponder
+from crossfade_steps.routers.objects import ObjectRouter
+from crossfade_steps.run import Run, Stopped
+
+CONTROL_SECONDS = 1.0
+ABORT, PAUSE = "abort", "pause"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A run, and what only a cluster has: the API, the store, the Lease, the step's own image."""
+
+    run: Run
+    kube: Kube
+    store: RunStore
+    lease: Lease
+    image: str
+    bundle_text: str
+
+    @property
+    def namespace(self) -> str:
+        """Return the run's namespace."""
+        return self.store.namespace
+
+    @property
+    def account(self) -> str:
+        """Return the service account that the run acts as."""
+        return self.run.bundle.service_account or ACCOUNT
+
+    def entries(self) -> list[Mapping[str, Any]]:
+        """Return the record so far."""
+        return list(self.store.entries())
+
+
+def open_stage(name: str, bundle_text: str, *, follow_workflow: bool = False) -> Stage:
+    """Return the stage of a run.
+
+    ``follow_workflow`` also obeys the Workflow's suspend and shutdown, as a loop in one container
+    must: Argo's controller acts between containers only.  Raises ``CrossfadeError``.
+    """
+    kube, namespace = connect(), own_namespace()
+    bundle = read_bundle(bundle_text, kube, namespace)
+    kube.namespace = bundle.namespace
+    clock, store = SystemClock(), RunStore(kube, namespace, name)
+    router = ObjectRouter(bundle.experiment, kube)
+    lease = Lease(kube, router.keys()[0], f"{namespace}/{name}", clock)
+    control = Control(store, clock, kube if follow_workflow else None)
+    run = Run(
+        name=name,
+        bundle=bundle,
+        objects=kube,
+        router=LeasedRouter(router, lease),
+        sources=metrics.connect(
+            bundle.metrics, {"prometheus": bundle.prometheus}, secrets_of(kube, namespace)
+        ),
+        readiness=KubeReadiness(kube),
+        responder=HttpResponder(),
+        clock=clock,
+        record=store,
+        alarm=control.alarm,
+        paused=control.paused,
+        ready_timeout_seconds=_ready_seconds(bundle),
+    )
+    return Stage(run, kube, store, lease, os.environ.get(IMAGE_VARIABLE, ""), bundle_text)
+
+
+def with_record(stage: Stage, record: Any) -> Stage:
+    """Return the stage with another record in front of its store."""
+    names = [name for name in Run.__slots__ if name != "record"]
+    run = Run(**{name: getattr(stage.run, name) for name in names}, record=record)
+    return replace(stage, run=run)
+
+
+def read_bundle(text: str, kube: Kube, namespace: str) -> Bundle:
+    """Return the bundle that a parameter carries: base64, or the name of a ConfigMap."""
+    if text.startswith(BUNDLE_BY_NAME):
+        name = text.removeprefix(BUNDLE_BY_NAME)
+        stored = kube.get(ObjectKey("", "ConfigMap", namespace, name))
+        if stored is None:
+            raise SpecError(
+                f"ConfigMap {namespace}/{name} does not exist, expected the rollout in it",
+                hint="crossfade submit creates it; a compiled file comes with it",
+            )
+        text = str(stored["data"][BUNDLE_KEY])
+    try:
+        return Bundle.from_json(base64.b64decode(text, validate=True))
+    except ValueError as error:
+        raise SpecError(
+            f"parameter bundle: not a rollout that this version reads: {error}"
+        ) from error
+
+
+def secrets_of(kube: Kube, namespace: str) -> Callable[[str], Mapping[str, str]]:
+    """Return how a metric's secret is read, by ``name`` or ``namespace/name``."""
+
+    def read(name: str) -> Mapping[str, str]:
+        place, _, own = name.rpartition("/")
+        stored = kube.get(ObjectKey("", "Secret", place or namespace, own))
+        if stored is None:
+            raise SpecError(f"secret {place or namespace}/{own} does not exist")
+        data = stored.get("data") or {}
+        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+    return read
+
+
+def _ready_seconds(bundle: Bundle) -> float:
+    if bundle.ready_timeout is None:
+        return 300.0
+    return float(seconds(bundle.ready_timeout, where="spec.readyTimeout"))
+
+
+class Control:
+    """What people ask of a run while it goes on, read at most once a second."""
+
+    def __init__(self, store: RunStore, clock: Clock, kube: Kube | None) -> None:
+        self._store, self._clock, self._kube = store, clock, kube
+        self._read_at = 0.0
+        self._head: dict[str, str] = {}
+        self._workflow = workflow.State(there=True)
+
+    def alarm(self) -> Stopped | None:
+        """Return why the run must end now, or None."""
+        self._refresh()
+        if self._head.get("outcome"):
+            return Stopped(Outcome(self._head["outcome"]), self._head.get("sentence", ""))
+        if self._head.get("control") == ABORT:
+            who = self._head.get("control-by") or "somebody"
+            return Stopped(Outcome.CANCELLED, f"aborted by {who}: the baseline serves all traffic")
+        if self._workflow.shutdown or not self._workflow.there:
+            how = self._workflow.shutdown or "deletion"
+            return Stopped(Outcome.CANCELLED, f"the workflow was ended ({how})")
+        return None
+
+    def paused(self) -> bool:
+        """Return whether weights are to be held."""
+        self._refresh()
+        return self._head.get("control") == PAUSE or self._workflow.suspended
+
+    def _refresh(self) -> None:
+        now = self._clock.now()
+        if now - self._read_at < CONTROL_SECONDS:
+            return
+        self._read_at = now
+        try:
+            self._head = self._store.find() or {}
+            if self._kube is not None:
+                self._workflow = workflow.look(self._kube, self._store.namespace, self._store.run)
+        except BackendError:
+            return  # what was asked last still holds; the API's absence ends no run
+
+
+def labels_of(bundle: Bundle) -> dict[str, str]:
+    """Return the labels that a run is listed by."""
+    return {
+        "crossfade.dev/experiment": label_value(bundle.experiment.name),
+        "crossfade.dev/target": label_value(bundle.experiment.spec.target),
+        "crossfade.dev/policy": label_value(bundle.policy.name),
+    }
+
+
+def facts_of(stage: Stage) -> dict[str, str]:
+    """Return what ``<run>`` holds from its beginning."""
+    bundle = stage.run.bundle
+    return {
+        "digest": bundle.digest,
+        "experiment": bundle.experiment.name,
+        "versions": json.dumps([version.name for version in bundle.experiment.versions]),
+        "iterations": str(bundle.experiment.iterations),
+        "phase": "checking",
+    }

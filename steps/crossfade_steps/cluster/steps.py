@@ -1,0 +1,202 @@
+"""The steps of a workflow, one function each: they take a stage and return a container's outputs.
+
+Each may run twice: what is recorded is not done again (design section 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from crossfade import contract, policies, record
+from crossfade.errors import BackendError, CrossfadeError
+from crossfade.verdict import Decision, Outcome
+from crossfade_steps import deploy as deploying
+from crossfade_steps import loop, safety
+from crossfade_steps.cluster import guard, load, promotion
+from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
+from crossfade_steps.cluster.stage import Stage, facts_of, labels_of
+from crossfade_steps.cluster.store import RUN_LABEL
+from crossfade_steps.iteration import evaluate, iterate, resume
+from crossfade_steps.ports import ObjectKey
+from crossfade_steps.run import Ended, Stopped
+from crossfade_steps.safety import Phase
+
+AWAKE_SECONDS = 15
+Outputs = Mapping[str, str]
+
+
+class StepFailed(CrossfadeError):
+    """The run is over and must be seen as failed in Argo too; repeating the step is no use."""
+
+    exit_code = 2
+
+
+def check(stage: Stage) -> Outputs:
+    """Take the Lease, make the run's state, and start the guard; no weight has moved yet."""
+    run = stage.run
+    policies.settings(run.bundle.policy)
+    stage.lease.take()
+    stage.store.create(labels_of(run.bundle), facts_of(stage))
+    if not stage.entries():
+        stage.store.append(record.header(run.name, run.bundle, run.clock.now()))
+    guard.start(stage)
+    names = ", ".join(v.name for v in run.versions)
+    return {"start": "0", "digest": run.bundle.digest, "summary": f"ready to compare {names}"}
+
+
+def deploy(stage: Stage) -> Outputs:
+    """Create what is missing, wait until it is ready, and send all traffic to the baseline."""
+    run, entries = stage.run, stage.entries()
+    if record.last(entries, "concluded") is not None:
+        return _restore("already concluded")
+    if record.last(entries, "deployed") is None:
+        _deploy(stage)
+    objects = deployed_of(stage.entries()).objects
+    candidates = [v.name for v in run.versions[1:]]
+    if any(loop.same(run, objects, name) for name in candidates):
+        text = "nothing to compare: baseline and candidate run the same model"
+        return _concluded(stage, Ended(Outcome.KEPT, text))
+    try:
+        loop.wait_ready(run, objects)
+    except BackendError as error:
+        return _concluded(stage, Ended(Outcome.FAILED, str(error)))
+    safety.enter(run, Phase.ITERATING, run.all_baseline)
+    return {"action": contract.ITERATE_NOW, "summary": "all versions are ready"}
+
+
+def _deploy(stage: Stage) -> None:
+    run = stage.run
+    candidates = {n for v in run.versions[1:] for n in loop.objects_of(run, v.name)}
+    done = deploying.deploy(
+        run.bundle, run.objects, candidates=frozenset(candidates),
+        routed=frozenset(run.router.keys()),
+        on_created=lambda name, uid: run.record.append(record.created(name, uid)),
+    )  # fmt: skip
+    for note in done.notes:
+        print(f"note: {note}", flush=True)
+    safety.enter(run, Phase.STARTING, dict(run.router.read().weights))
+    objects, hosts = loop.version_objects(run), loop.hosts(run)
+    run.record.append(record.deployed(objects, hosts, done.notes))
+
+
+def start_load(stage: Stage) -> Outputs:
+    """Start the load; iterations are counted from now."""
+    run, entries = stage.run, stage.entries()
+    started = record.last(entries, "started")
+    if started is None:
+        _create_jobs(stage)
+        started = record.started(run.clock.now())
+        run.record.append(started)
+    sources = len(run.bundle.load)
+    return {"start": f"{started['start']:.3f}", "summary": f"{sources} source(s) of load started"}
+
+
+def _create_jobs(stage: Stage) -> None:
+    run, objects = stage.run, deployed_of(stage.entries()).objects
+    deployments = {v: n.partition("/")[2] for v, names in objects.items() for n in names}
+    for job in load.jobs(run.bundle, run.name, stage.image, deployments):
+        key = ObjectKey.of(job, run.bundle.namespace)
+        stored = stage.kube.get(key)
+        labels = (stored or {}).get("metadata", {}).get("labels") or {}
+        if stored is not None and labels.get(RUN_LABEL) != run.name:
+            if labels.get("app.kubernetes.io/managed-by") != "crossfade":
+                run.notes.append(f"{key} was there before: left as it is")
+                continue
+            stage.kube.delete(key)  # an earlier run's, which could not end it
+            _wait_gone(stage, key)
+            stored = None
+        stored = stored or stage.kube.create(job)
+        name = f"Job/{key.namespace}/{key.name}"
+        run.record.append(record.created(name, deploying.uid(stored)))
+
+
+def _wait_gone(stage: Stage, key: ObjectKey) -> None:
+    until = stage.run.clock.now() + 60
+    while stage.kube.get(key) is not None:
+        if stage.run.clock.now() > until:
+            raise BackendError(f"{key} is still there 60 s after its deletion")
+        stage.run.clock.sleep(0.5)
+
+
+def evaluate_step(stage: Stage, k: int, start: float) -> Outputs:
+    """Wait until iteration k is due and decide it; the next container writes the weights."""
+    if record.last(stage.entries(), "concluded") is not None:
+        return {}
+    progress = resume(stage.run)
+    if progress.iterations < k:
+        evaluate(stage.run, progress, k, start)
+    return {}
+
+
+def set_weights(stage: Stage, k: int, start: float) -> Outputs:
+    """Write the weights of iteration k and say what comes next."""
+    run, entries = stage.run, stage.entries()
+    concluded = record.last(entries, "concluded")
+    if concluded is not None:
+        return {**_restore(concluded["sentence"]), "next": str(k), "pause": "1s"}
+    progress = resume(run)
+    assert progress.decision is not None, "evaluate has decided"
+    interval = run.bundle.experiment.spec.duration.interval_seconds
+    due = start + progress.held_seconds + (k + 1) * interval
+    pause = max(1, int(due - run.clock.now() - AWAKE_SECONDS))
+    return {**_after(stage, progress.decision), "next": str(k + 1), "pause": f"{pause}s"}
+
+
+def iterate_step(stage: Stage, start: float) -> Outputs:
+    """Run every iteration in this container."""
+    if record.last(stage.entries(), "concluded") is not None:
+        return _restore("already concluded")
+    return _after(stage, iterate(stage.run, start))
+
+
+def _after(stage: Stage, decision: Decision) -> dict[str, str]:
+    """Return what follows a decision that is applied."""
+    summary = decision.reason
+    if decision.outcome is None:
+        return {"action": contract.CONTINUE, "summary": summary}
+    if decision.outcome is Outcome.PROMOTED:
+        return {"action": contract.PROMOTE_NOW, "summary": summary}
+    return _concluded(stage, Ended(decision.outcome, summary, decision.winner))
+
+
+def restore(stage: Stage) -> Outputs:
+    """Bring all traffic back to the phase's safe weights."""
+    weights = safety.settle(stage.run)
+    concluded = record.last(stage.entries(), "concluded")
+    text = concluded["sentence"] if concluded is not None else "restored"
+    if weights is not None:
+        stage.store.append(record.settled(weights))
+    if concluded is not None and Outcome(concluded["outcome"]) not in GOOD:
+        raise StepFailed(f"{concluded['outcome']}: {text}")
+    return {"summary": text}
+
+
+def finish(stage: Stage) -> Outputs:
+    """End the run, whatever happened before."""
+    if stage.store.find() is None:
+        return {"outcome": Outcome.FAILED.value, "summary": "the run never began"}
+    ended = conclude(stage)
+    return {"outcome": ended.outcome.value, "summary": ended.sentence}
+
+
+def _restore(summary: str) -> dict[str, str]:
+    return {"action": contract.RESTORE_NOW, "summary": summary}
+
+
+def _concluded(stage: Stage, ended: Ended) -> dict[str, str]:
+    stage.store.append(record.concluded(ended.outcome, ended.sentence, ended.winner))
+    return _restore(ended.sentence)
+
+
+def stopped(stage: Stage, step: str, stop: Stopped) -> Outputs:
+    """Record why the run must end now; the workflow goes on to restore the weights."""
+    _concluded(stage, Ended(stop.outcome, str(stop)))
+    return {"action": contract.RESTORE_NOW, "summary": str(stop), "next": "0", "pause": "1s"}
+
+
+STEPS: Mapping[str, Callable[..., Outputs]] = {
+    "check": check, "deploy": deploy, "load": start_load, "evaluate": evaluate_step,
+    "set-weights": set_weights, "iterate": iterate_step, "watch": promotion.watch,
+    "promote": promotion.promote_step, "restore": restore, "verify": promotion.verify_step,
+    "finish": finish, "guard": guard.watch_over,
+}  # fmt: skip

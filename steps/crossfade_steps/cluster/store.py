@@ -1,0 +1,153 @@
+"""A run's state in ConfigMaps of its namespace (port ``Record``), which outlive the Workflow.
+
+``<run>`` holds what everybody reads: phase, safe weights, outcome, control, the guard's heartbeat.
+``<run>-log-NNN`` hold the record, one compressed entry a key, at most 400 KiB each.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from crossfade import record
+from crossfade.errors import BackendError, Conflict
+from crossfade_steps.cluster.kube import METADATA_ONLY, Kube
+from crossfade_steps.ports import ObjectKey
+
+RUN_LABEL = "crossfade.dev/run"
+MANAGED = {"app.kubernetes.io/managed-by": "crossfade"}
+MOST_BYTES = 400 * 1024
+TRIES = 5
+
+
+class RunStore:
+    """The state of one run."""
+
+    def __init__(self, kube: Kube, namespace: str, run: str) -> None:
+        self._kube = kube
+        self.namespace, self.run = namespace, run
+        self._head = _key(namespace, run)
+        self._tail: tuple[int, int, int, str] | None = None
+
+    def create(self, labels: Mapping[str, str], data: Mapping[str, str]) -> bool:
+        """Make the run's ConfigMap; False when it is there already (a retried step)."""
+        metadata = {"name": self.run, "namespace": self.namespace,
+                    "labels": {**labels, **MANAGED, RUN_LABEL: self.run,
+                               "crossfade.dev/part": "run"}}  # fmt: skip
+        try:
+            self._kube.create(_config_map(metadata, data))
+        except Conflict:
+            return False
+        return True
+
+    def head(self) -> dict[str, str]:
+        """Return what ``<run>`` holds.  Raises ``BackendError`` when there is no such run."""
+        found = self.find()
+        if found is None:
+            raise BackendError(
+                f"run {self.namespace}/{self.run} does not exist",
+                hint="kubectl get configmaps -l crossfade.dev/part=run -A lists the runs",
+            )
+        return found
+
+    def find(self) -> dict[str, str] | None:
+        """Return what ``<run>`` holds, None when there is no such run."""
+        stored = self._kube.get(self._head)
+        return None if stored is None else dict(stored.get("data") or {})
+
+    def write(self, **values: str | None) -> None:
+        """Set values of ``<run>``; None removes one."""
+        self._kube.merge(self._head, {"data": values}, accept=METADATA_ONLY)
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Add one entry durably, and to ``<run>`` what it says of the run as a whole."""
+        text = record.canonical(entry)
+        packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+        for attempt in range(TRIES):
+            try:
+                self._add(packed)
+                break
+            except Conflict:
+                self._tail = None
+                if attempt == TRIES - 1:
+                    raise
+        summary = _summary(entry)
+        if summary:
+            self.write(**summary)
+
+    def entries(self) -> Sequence[Mapping[str, Any]]:
+        """Return every entry so far."""
+        return list(self._read())
+
+    def remove(self) -> None:
+        """Delete everything that the run has left, the log first."""
+        for stored in self._logs():
+            self._kube.delete(ObjectKey.of(stored))
+        self._kube.delete(self._head)
+
+    def _read(self) -> Iterator[dict[str, Any]]:
+        for stored in self._logs():
+            for _, packed in sorted((stored.get("data") or {}).items()):
+                yield json.loads(zlib.decompress(base64.b64decode(packed)))
+
+    def _logs(self) -> list[dict[str, Any]]:
+        selector = f"{RUN_LABEL}={self.run},crossfade.dev/part=log"
+        found = self._kube.list("", "ConfigMap", self.namespace, selector)
+        for stored in found:  # a list's items do not say what they are
+            stored.update({"apiVersion": "v1", "kind": "ConfigMap"})
+        return sorted(found, key=lambda stored: str(stored["metadata"]["name"]))
+
+    def _add(self, packed: str) -> None:
+        """Add one key to the last log; its resourceVersion keeps two writers apart."""
+        number, count, size, version = self._tail or self._find_tail()
+        if size and size + len(packed) > MOST_BYTES:
+            number, size, version = number + 1, 0, ""
+        name = f"{self.run}-log-{number:03d}"
+        data = {f"{count:06d}": packed}
+        if version:
+            part = {"metadata": {"resourceVersion": version}, "data": data}
+            key = _key(self.namespace, name)
+            stored = self._kube.merge(key, part, accept=METADATA_ONLY)
+        else:
+            labels = {**MANAGED, RUN_LABEL: self.run, "crossfade.dev/part": "log"}
+            metadata = {"name": name, "namespace": self.namespace, "labels": labels}
+            stored = self._kube.create(_config_map(metadata, data))
+        version = str(stored["metadata"]["resourceVersion"])
+        self._tail = (number, count + 1, size + len(packed), version)
+
+    def _find_tail(self) -> tuple[int, int, int, str]:
+        """Return the last log's number, how many entries there are, its size and version."""
+        logs = self._logs()
+        if not logs:
+            return 0, 0, 0, ""
+        count = sum(len(stored.get("data") or {}) for stored in logs)
+        size = sum(map(len, (logs[-1].get("data") or {}).values()))
+        return len(logs) - 1, count, size, str(logs[-1]["metadata"]["resourceVersion"])
+
+
+def _summary(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Return what an entry says of the run as a whole."""
+    kind = entry["type"]
+    if kind == "phase":
+        return {"phase": entry["phase"], "safe": json.dumps(entry["safe"])}
+    if kind == "started":
+        return {"start": str(entry["start"])}
+    if kind == "decision":
+        decision = entry["decision"]
+        return {"iteration": str(decision["iteration"]), "sentence": decision["reason"],
+                "weights": json.dumps(decision["weights"])}  # fmt: skip
+    if kind == "outcome":
+        return {"outcome": entry["outcome"], "sentence": entry["sentence"],
+                "winner": entry["winner"] or ""}  # fmt: skip
+    return {}
+
+
+def _key(namespace: str, name: str) -> ObjectKey:
+    return ObjectKey("", "ConfigMap", namespace, name)
+
+
+def _config_map(metadata: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}

@@ -1,0 +1,53 @@
+"""What the run's Workflow object says: whether it lives, was stopped, suspended, or is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crossfade.spec.source import mapped
+from crossfade_steps.cluster.kube import Kube
+from crossfade_steps.ports import Object, ObjectKey
+
+ENDED = ("Succeeded", "Failed", "Error")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A Workflow as far as a run's safety is concerned; ``message`` is Argo's own word."""
+
+    there: bool = False
+    ended: bool = False
+    shutdown: str = ""
+    suspended: bool = False
+    message: str = ""
+
+
+def key(namespace: str, name: str) -> ObjectKey:
+    """Return the key of a run's Workflow."""
+    return ObjectKey("argoproj.io", "Workflow", namespace, name)
+
+
+def look(kube: Kube, namespace: str, name: str) -> State:
+    """Return the state of a Workflow."""
+    return read(kube.get(key(namespace, name)))
+
+
+def read(stored: Object | None) -> State:
+    """Return the state that a Workflow object says."""
+    if stored is None:
+        return State()
+    spec, status = mapped(stored, ("spec",)), mapped(stored, ("status",))
+    return State(
+        there="deletionTimestamp" not in stored["metadata"],
+        ended=status.get("phase") in ENDED,
+        shutdown=str(spec.get("shutdown") or ""),
+        suspended=bool(spec.get("suspend")),
+        message=str(status.get("message") or ""),
+    )
+
+
+def answered(stored: Object | None, node: str) -> bool:
+    """Return whether a node of that template is over (a gate that was answered)."""
+    nodes = mapped(stored or {}, ("status", "nodes")).values()
+    found = [n for n in nodes if n.get("templateName") == node]
+    return any(n.get("phase") in (*ENDED, "Skipped", "Omitted") for n in found)

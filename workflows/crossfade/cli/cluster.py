@@ -1,0 +1,123 @@
+"""Runs on a cluster: follow one, describe it, wait for its outcome, and ask something of it."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crossfade.cli.output import err, out
+from crossfade.errors import BackendError, CrossfadeError
+from crossfade.report.describe import describe as describe_entries
+from crossfade.report.live import line
+from crossfade.spec.durations import seconds
+from crossfade.verdict import Outcome
+from crossfade_steps.cluster import workflow
+from crossfade_steps.cluster.kube import Kube, connect, own_namespace
+from crossfade_steps.cluster.store import RunStore
+
+POLL_SECONDS = 2.0
+GOOD = (Outcome.PROMOTED, Outcome.KEPT, Outcome.INCONCLUSIVE, Outcome.ROLLED_BACK)
+OTHER_EXIT, TIMEOUT_EXIT = 1, 4
+RESUME = ""
+
+
+def store_of(run: str, namespace: str | None) -> RunStore:
+    """Return the state of a run on the current cluster."""
+    return RunStore(connect(), namespace or own_namespace(), run)
+
+
+def follow(kube: Kube, namespace: str, run: str) -> int:
+    """Print a run's news until it has an outcome; 0 for a decision, 3 for trouble."""
+    store, shown = RunStore(kube, namespace, run), 0
+    while True:
+        if store.find() is not None:
+            entries = store.entries()
+            for count in range(shown + 1, len(entries) + 1):
+                if (text := line(entries[:count])) is not None:
+                    err.print(text)
+            shown = len(entries)
+            if entries and entries[-1]["type"] == "outcome":
+                return _tell(entries[-1])
+        else:
+            _refuse_dead(kube, namespace, run)
+        time.sleep(POLL_SECONDS)
+
+
+def _refuse_dead(kube: Kube, namespace: str, run: str) -> None:
+    """Raise when a run has ended before it began: nothing will ever be there to follow."""
+    state = workflow.look(kube, namespace, run)
+    if state.ended or not state.there:
+        raise BackendError(
+            f"workflow {namespace}/{run} ended before the run began: {state.message or 'deleted'}",
+            hint=f"kubectl logs -n {namespace} -l workflows.argoproj.io/workflow={run} -c main",
+        )
+
+
+def _tell(entry: Mapping[str, Any]) -> int:
+    winner = f", winner {entry['winner']}" if entry.get("winner") else ""
+    out.print(f"outcome: {entry['outcome']}{winner}", soft_wrap=True)
+    out.print(str(entry["sentence"]), soft_wrap=True)
+    return 0 if Outcome(entry["outcome"]) in GOOD else 3
+
+
+def describe(run: str, namespace: str | None) -> None:
+    """Print what a run did so far."""
+    store = store_of(run, namespace)
+    store.head()
+    out.print(describe_entries(list(store.entries())))
+
+
+def await_outcome(run: str, namespace: str | None, outcomes: Sequence[str], timeout: str) -> int:
+    """Wait for an outcome: 0 when it is one of those named, 1 for another, 4 when time is up."""
+    wanted = [Outcome(o) for name in outcomes for o in name.split(",")]
+    store = store_of(run, namespace)
+    until = time.monotonic() + seconds(timeout, where="--timeout")
+    while True:
+        head = store.find() or {}
+        if head.get("outcome"):
+            met = Outcome(head["outcome"]) in wanted
+            out.print(f"{head['outcome']}: {head.get('sentence', '')}", soft_wrap=True)
+            return 0 if met else OTHER_EXIT
+        if time.monotonic() > until:
+            err.print(f"no outcome within {timeout}: phase {head.get('phase', 'not begun')}, "
+                      f"{head.get('sentence', 'nothing decided yet')}")  # fmt: skip
+            return TIMEOUT_EXIT
+        time.sleep(1.0)
+
+
+def control(run: str, namespace: str | None, what: str) -> None:
+    """Ask a run to pause, resume or abort; it obeys within about a second."""
+    store = store_of(run, namespace)
+    head = store.head()
+    if head.get("outcome"):
+        raise CrossfadeError(f"run {run} has ended: {head['outcome']}: {head.get('sentence', '')}")
+    by = {"control": None, "control-by": None} if what == "resume" else {
+        "control": what, "control-by": getpass.getuser()}  # fmt: skip
+    store.write(**by)
+    out.print(f"run {store.namespace}/{run}: asked to {what}")
+
+
+def runs(namespace: str | None) -> None:
+    """Print the runs of a namespace, the newest last."""
+    kube, place = connect(), namespace or own_namespace()
+    found = kube.list("", "ConfigMap", place, "crossfade.dev/part=run")
+    for stored in sorted(found, key=lambda o: str(o["metadata"]["creationTimestamp"])):
+        data = stored.get("data") or {}
+        state = data.get("outcome") or data.get("phase", "")
+        at = f"{data.get('iteration', '0')}/{data.get('iterations', '?')}"
+        out.print(f"{stored['metadata']['name']:40} {state:18} {at:8} {data.get('sentence', '')}",
+                  soft_wrap=True)  # fmt: skip
+
+
+def clean(run: str, namespace: str | None, *, force: bool) -> None:
+    """Remove an ended run's state and record."""
+    store = store_of(run, namespace)
+    if not store.head().get("outcome") and not force:
+        raise CrossfadeError(
+            f"run {run} has no outcome yet: its state is what its safety rests on",
+            hint="crossfade abort it first; --force removes the state of a run that is surely dead",
+        )
+    store.remove()
+    out.print(f"run {store.namespace}/{run} removed")

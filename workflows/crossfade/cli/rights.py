@@ -1,0 +1,16 @@
+"""``crossfade rights``: what the rollout's service account must be allowed to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from crossfade.cli.loading import bundle_of, read
+from crossfade.rights import rights
+
+
+def run(paths: Sequence[Path], settings: Sequence[str]) -> None:
+    """Print the Roles and RoleBindings as YAML, ready for ``kubectl apply -f -``."""
+    print(yaml.safe_dump_all(rights(bundle_of(read(paths, settings))), sort_keys=False), end="")
