@@ -16,10 +16,12 @@ from types import FrameType
 
 from crossfade import record
 from crossfade.contract import GUARD, ITERATE, OUTPUT_FOLDER, STEPS
-from crossfade.errors import CrossfadeError
+from crossfade.errors import CrossfadeError, SpecError
 from crossfade_steps.run import Stopped
 
 MOST_SUMMARY = 400
+FINE = ("promoted", "rolled-back", "kept", "inconclusive")
+"""Outcomes that are decisions; Argo shows any other run as failed, and does not repeat it."""
 TERMINATED = 143
 
 
@@ -79,7 +81,7 @@ def main(words: Sequence[str] | None = None) -> int:
     print(outputs.get("summary", ""), flush=True)
     if outputs:
         write(outputs, Path(os.environ.get("CROSSFADE_OUTPUTS", OUTPUT_FOLDER)))
-    return 0
+    return 0 if outputs.get("outcome", "kept") in FINE else SpecError.exit_code
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

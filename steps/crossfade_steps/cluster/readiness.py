@@ -17,7 +17,7 @@ from crossfade_steps.cluster.kube import Kube
 from crossfade_steps.ports import Object, ObjectKey
 
 WORKLOADS = ("Deployment", "StatefulSet")
-HOPELESS = ("InvalidImageName", "CreateContainerConfigError")
+HOPELESS = ("InvalidImageName",)  # everything else may pass, a missing image too
 
 
 class KubeReadiness:
