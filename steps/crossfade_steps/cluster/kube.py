@@ -74,7 +74,7 @@ class Kube:
         return self.ask("GET", path, absent_ok=True)
 
     def create(self, manifest: Object) -> Object:
-        """Create the object, also one with a ``generateName``; an existing one is a ``Conflict``."""
+        """Create the object, a ``generateName`` too; an existing one is a ``Conflict``."""
         named = {**manifest, "metadata": {"name": "", **manifest["metadata"]}}
         key = ObjectKey.of(named, self.namespace)
         path = self._path(key, str(manifest["apiVersion"])).rpartition("/")[0]

@@ -26,6 +26,8 @@ def up() -> None:
 
 
 def down() -> None:
-    """Remove the namespace and the wire."""
+    """End whatever still runs inside, and remove the namespace and the wire."""
+    for pid in attempt("ip", "netns", "pids", NAMESPACE).stdout.split():
+        attempt("kill", "-9", pid)  # left by a cluster whose process ids were lost
     attempt("ip", "link", "delete", WIRE)
     attempt("ip", "netns", "delete", NAMESPACE)

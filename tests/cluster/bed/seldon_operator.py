@@ -187,6 +187,7 @@ def pod(wanted: Object, predictor: Object, images: dict[str, str]) -> Object:
     return {
         "terminationGracePeriodSeconds": 10,
         "automountServiceAccountToken": False,
+        "securityContext": {"fsGroup": 65532},
         "initContainers": [{
             "name": f"{graph['name']}-model-initializer", "image": images["model-server"],
             "command": ["python", "/opt/fetch", graph["modelUri"], "/mnt/models"],

@@ -135,7 +135,7 @@ def describe(
     folder: Path = Path(".crossfade"),
 ) -> None:
     """Show what a run did: weights, metrics, verdicts, winner, and why."""
-    if record is not None and (namespace is not None or not Path(record).exists()):
+    if record is not None and (namespace is not None or _names_a_run(record)):
         from crossfade.cli.cluster import describe as describe_run
 
         describe_run(record, namespace)
@@ -208,6 +208,11 @@ def replay(record: Record = None, folder: Path = Path(".crossfade")) -> None:
     from crossfade.cli.records import replay as again
 
     raise typer.Exit(again(record, folder))
+
+
+def _names_a_run(record: str) -> bool:
+    """Return whether a word is a Workflow's name, which is no path and has no dot."""
+    return not Path(record).exists() and "/" not in record and "." not in record
 
 
 def main() -> None:
