@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crossfade.cli.output import err, out
-from crossfade.errors import BackendError, CrossfadeError
+from crossfade.errors import BackendError, CrossfadeError, SpecError
 from crossfade.report.describe import describe as describe_entries
 from crossfade.report.live import line
 from crossfade.spec.durations import seconds
@@ -71,7 +71,7 @@ def describe(run: str, namespace: str | None) -> None:
 
 def await_outcome(run: str, namespace: str | None, outcomes: Sequence[str], timeout: str) -> int:
     """Wait for an outcome: 0 when it is one of those named, 1 for another, 4 when time is up."""
-    wanted = [Outcome(o) for name in outcomes for o in name.split(",")]
+    wanted = [_outcome(word) for name in outcomes for word in name.split(",")]
     store = store_of(run, namespace)
     until = time.monotonic() + seconds(timeout, where="--timeout")
     while True:
@@ -85,6 +85,12 @@ def await_outcome(run: str, namespace: str | None, outcomes: Sequence[str], time
                       f"{head.get('sentence', 'nothing decided yet')}")  # fmt: skip
             return TIMEOUT_EXIT
         time.sleep(1.0)
+
+
+def _outcome(word: str) -> Outcome:
+    if word not in set(Outcome):
+        raise SpecError(f"--outcome {word}: expected {', '.join(Outcome)}")
+    return Outcome(word)
 
 
 def control(run: str, namespace: str | None, what: str) -> None:
