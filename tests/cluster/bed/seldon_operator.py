@@ -179,6 +179,7 @@ def pod(wanted: Object, predictor: Object, images: dict[str, str]) -> Object:
     environment = {
         "PREDICTIVE_UNIT_ID": graph["name"], "PREDICTOR_ID": predictor["name"],
         "SELDON_DEPLOYMENT_ID": wanted["metadata"]["name"], "PREDICTIVE_UNIT_IMAGE": image,
+        "PREDICTIVE_UNIT_METRICS_ENDPOINT": "/prometheus",
     }  # fmt: skip
     executor = ["--host", "0.0.0.0", "--port", "8000", "--model", "http://127.0.0.1:9000",
                 "--deployment", wanted["metadata"]["name"], "--predictor", predictor["name"],
@@ -200,7 +201,8 @@ def pod(wanted: Object, predictor: Object, images: dict[str, str]) -> Object:
                       "--workers", "1", "--threads", "4", "--keepalive", "75",
                       "--log-level", "WARNING"],
              "env": [{"name": n, "value": v} for n, v in environment.items()],
-             "ports": [{"name": "http", "containerPort": 9000}],
+             "ports": [{"name": "http", "containerPort": 9000},
+                       {"name": "metrics", "containerPort": 6000}],
              "resources": {"requests": {"cpu": "10m", "memory": "128Mi"}},
              "volumeMounts": [mount]},
             {"name": "seldon-container-engine", "image": images["executor"], "args": executor,
