@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# how fast a machine is decides no test
+settings.register_profile("calm", deadline=None)
+settings.load_profile("calm")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 HERE = (SHARED / "corpus").is_dir() and (SHARED / "seed").is_dir()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade import contract
@@ -272,7 +272,6 @@ awkward = st.text(alphabet=st.characters(codec="utf-8"), max_size=60) | st.sampl
 )
 
 
-@settings(deadline=None)  # a first call compiles slowly on a busy machine
 @given(awkward)
 def test_values_arrive_byte_for_byte(text: str) -> None:
     whole = bundle(promote={"web-v2": [{"kind": "X", "data": text}]})
