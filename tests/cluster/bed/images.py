@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -136,7 +137,7 @@ def _mirror() -> str:
             found = re.search(r"^(?:URIs:|deb(?: \[.*?\])?) +(http\S+)", file.read_text(), re.M)
             if found:
                 return found[1]
-    return ""
+    sys.exit("cluster: no Debian mirror in this machine's package sources")
 
 
 def _single_binary(name: str) -> str:
