@@ -16,6 +16,7 @@ from typing import Any
 from crossfade.errors import BackendError, SpecError
 from crossfade.spec.ownership import object_name
 from crossfade.spec.rollout import Bundle, Manifest
+from crossfade.spec.source import mapped
 from crossfade_steps.ports import Clock, Object, ObjectKey, Objects, Readiness
 
 POLL_SECONDS = 0.2
@@ -151,6 +152,8 @@ def _identity(stored: Object | None) -> str | None:
     if stored is None:
         return None
     spec = copy.deepcopy(dict(stored.get("spec") or {}))
+    if stored.get("kind") in ("Deployment", "StatefulSet"):
+        spec = mapped(spec, ("template", "spec"))  # labels and selectors name a copy, not a model
     _drop_replicas(spec)
     return json.dumps(spec, sort_keys=True)
 

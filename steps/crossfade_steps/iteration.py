@@ -115,7 +115,8 @@ def decide(
     )
     settings = policies.settings(run.bundle.policy)
     decision, new_state = policy.decide(experiment, settings, observation, state)
-    run.record.append(record.decision(observation, decision, new_state))
+    entry = record.decision(observation, decision, new_state)
+    run.record.append(record.at(entry, run.clock.now()))
     return decision, new_state
 
 
@@ -132,7 +133,8 @@ def apply(run: Run, decision: Decision) -> dict[str, int]:
     except BackendError as error:
         run.record.append(record.not_applied(decision.iteration, str(error)))
         return dict(decision.old)
-    run.record.append(record.applied(decision.iteration, state.weights))
+    entry = record.applied(decision.iteration, state.weights)
+    run.record.append(record.at(entry, run.clock.now()))
     return dict(state.weights)
 
 

@@ -3,7 +3,7 @@
 Entries, in order: ``run`` (what was asked), ``phase`` (before each phase begins), ``created`` and
 ``deployed``, ``started``, then ``decision`` and ``applied`` for each iteration (``put-back`` and
 ``paused`` between them), then ``concluded``, ``settled`` and ``outcome`` at the end; ``trouble``
-wherever a step gave up.
+wherever a step gave up.  ``at`` says when, where it matters.
 """
 
 from __future__ import annotations
@@ -119,6 +119,11 @@ def settled(weights: Mapping[str, int]) -> dict[str, Any]:
 def outcome(value: Outcome, sentence: str, winner: str | None) -> dict[str, Any]:
     """Return the last entry."""
     return {"type": "outcome", "outcome": value.value, "sentence": sentence, "winner": winner}
+
+
+def at(entry: Entry, now: float) -> dict[str, Any]:
+    """Return the entry with the time it was made at (seconds since the epoch)."""
+    return {**entry, "at": round(now, 3)}
 
 
 def canonical(entry: Entry) -> str:

@@ -44,7 +44,8 @@ def replay(entries: Sequence[Entry], *, policy: str | None = None) -> list[Repla
 def _compared(entry: Entry, again: Entry) -> Replayed:
     recorded, decided = entry["decision"], again["decision"]
     difference = None
-    if record.canonical(entry) != record.canonical(again):
+    timeless = {key: value for key, value in entry.items() if key != "at"}
+    if record.canonical(timeless) != record.canonical(again):
         keys = sorted(set(recorded) | set(decided))
         changed = [key for key in keys if recorded.get(key) != decided.get(key)]
         name = changed[0] if changed else "state"

@@ -40,7 +40,8 @@ def conclude(stage: Stage) -> Ended:
     clean_up(stage.run, deployed_of(entries), ended)
     for note in stage.run.notes:
         print(f"note: {note}", flush=True)
-    stage.store.append(record.outcome(ended.outcome, ended.sentence, ended.winner))
+    entry = record.outcome(ended.outcome, ended.sentence, ended.winner)
+    stage.store.append(record.at(entry, stage.run.clock.now()))
     stage.lease.release()
     return ended
 

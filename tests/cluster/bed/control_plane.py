@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import processes
-from settings import ADDRESS, BIN, CERTIFICATES, PODS, SERVICES, STATE
+from settings import ADDRESS, AUDIT, BIN, CERTIFICATES, PODS, SERVICES, STATE
 from shell import attempt, wait_until
+
+# What service accounts ask of the API, so that tests can compare it with what they may ask.
+POLICY = """apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: None, userGroups: ["system:serviceaccounts:kube-system"]}
+- {level: Metadata, userGroups: ["system:serviceaccounts"]}
+- {level: None}
+"""
 
 
 def up() -> None:
@@ -15,6 +25,7 @@ def up() -> None:
         "--advertise-client-urls", "http://127.0.0.1:2379",
         "--listen-peer-urls", "http://127.0.0.1:2380", "--unsafe-no-fsync",
     ])  # fmt: skip
+    (STATE / "audit.yaml").write_text(POLICY)
     log = processes.start("apiserver", _api_server())
     wait_until("the API server", _ready, 90, log)
     for part, flags in _others().items():
@@ -42,6 +53,8 @@ def _api_server() -> list[str]:
         f"--kubelet-client-certificate={c}/admin.crt", f"--kubelet-client-key={c}/admin.key",
         f"--kubelet-certificate-authority={c}/ca.crt",
         "--kubelet-preferred-address-types=InternalIP",
+        f"--audit-policy-file={STATE}/audit.yaml", f"--audit-log-path={AUDIT}",
+        "--audit-log-maxsize=200",
     ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ STATE = CACHE / "state"
 LOGS = STATE / "logs"
 CERTIFICATES = STATE / "certificates"
 KUBECONFIG = STATE / "admin.kubeconfig"
+AUDIT = STATE / "audit.log"
 
 KUBERNETES = "1.34.4"
 ARGO = "v4.0.5"

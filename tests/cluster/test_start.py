@@ -1,0 +1,94 @@
+"""A rollout started in each of the ways that people start one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cluster import Place, until
+
+from crossfade import Rollout
+
+Places = Callable[[str], Place]
+MINUTE = "* * * * *"
+
+
+def test_the_command_line_submits_and_stays_until_the_outcome(
+    place: Places, tmp_path: Path
+) -> None:
+    here = place("cli")
+    path = here.prepare(tmp_path)
+
+    result = here.cluster.crossfade("submit", "-w", path)
+
+    assert result.code == 0, result.text
+    assert "outcome: promoted, winner web-v2" in result.out
+    assert here.weights() == (100, 0)
+    assert "web-v2" not in here.names("deployments")
+    assert here.cluster.kubectl("get", "leases", "-n", here.name, "-o", "name") == ""
+
+
+def test_python_submits_through_the_argo_server(place: Places, tmp_path: Path) -> None:
+    here = place("python")
+    path = here.prepare(tmp_path)
+    rollout = Rollout.load(path)
+    rollout.bundle.image = here.cluster.images["steps"]
+
+    run = rollout.submit(here.cluster.server)
+
+    assert here.outcome(run)["outcome"] == "promoted"
+    assert here.get("workflow", run)["status"]["phase"] == "Succeeded"
+
+
+def test_a_workflow_template_starts_with_parameters_as_the_argo_ui_does(
+    place: Places, tmp_path: Path
+) -> None:
+    here = place("template")
+    path = here.prepare(tmp_path, loop="nodes", iterations=3, interval=10)
+    result = here.cluster.crossfade("submit", "--kind", "template", path)
+    assert result.code == 0, result.text
+    template = here.get("workflowtemplate", "web")
+    bundle = template["spec"]["arguments"]["parameters"][0]["value"]
+
+    started = here.cluster.run(
+        "argo", "submit", "-n", here.name, "--from", "workflowtemplate/web", "-o", "name",
+        "-p", f"bundle={bundle}",
+    )  # fmt: skip
+
+    assert started.code == 0, started.text
+    run = started.out.split()[-1]
+    assert here.outcome(run)["outcome"] == "promoted"
+    told = here.cluster.run("argo", "get", "-n", here.name, run).out
+    nodes = here.get("workflow", run)["status"]["nodes"].values()
+    shown = [node["displayName"] for node in nodes]
+    assert {"iteration-1", "iteration-2", "iteration-3"} <= set(shown), told
+    summaries = [p["value"] for node in nodes if node.get("templateName") == "iteration"
+                 for p in node.get("outputs", {}).get("parameters", ())
+                 if p["name"] == "summary"]  # fmt: skip
+    assert len(summaries) == 3
+    assert all("web-v" in summary for summary in summaries), summaries
+
+
+@pytest.mark.minutes(4)
+def test_a_cron_workflow_forbids_overlap_and_never_un_promotes(
+    place: Places, tmp_path: Path
+) -> None:
+    here = place("cron")
+    path = here.prepare(tmp_path, iterations=20)
+    result = here.cluster.crossfade("submit", "--kind", "cron", "--schedule", MINUTE, path)
+    assert result.code == 0, result.text
+
+    until(lambda: here.runs() or None, "the first run", 150)
+    first = here.runs()[0]
+    assert here.outcome(first)["outcome"] == "promoted"
+    workflows = here.names("workflows")
+    second = until(
+        lambda: next((run for run in here.runs() if run != first), None), "the second run", 150
+    )
+
+    assert workflows == [first], "no second run beside the first"
+    ended = here.outcome(second)
+    assert ended["outcome"] == "kept"
+    assert "nothing to compare" in ended["sentence"]
+    assert here.weights() == (100, 0)
