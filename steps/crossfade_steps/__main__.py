@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from crossfade import record
-from crossfade.contract import GUARD, ITERATE, OUTPUT_FOLDER, STEPS
+from crossfade.contract import DOCTOR, GUARD, ITERATE, OUTPUT_FOLDER, STEPS
 from crossfade.errors import CrossfadeError, SpecError
 from crossfade_steps.run import Stopped
 
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser: one subcommand a step, one required flag an input."""
     whole = argparse.ArgumentParser(prog="crossfade_steps", description=__doc__)
     commands = whole.add_subparsers(dest="step", required=True)
-    for step in (*STEPS, GUARD):
+    for step in (*STEPS, GUARD, DOCTOR):
         command = commands.add_parser(step.name)
         for name in step.inputs:
             command.add_argument(f"--{name}", required=True)
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> Mapping[str, str]:
         return steps.stopped(stage, step, stop)
     except CrossfadeError as error:
         with suppress(CrossfadeError):  # what cannot be recorded is at least on the screen
-            stage.store.append(record.trouble(step, f"{step}: {error}"))
+            stage.run.record.append(record.trouble(step, f"{step}: {error}"))
         raise
 
 

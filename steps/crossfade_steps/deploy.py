@@ -153,7 +153,9 @@ def _identity(stored: Object | None) -> str | None:
         return None
     spec = copy.deepcopy(dict(stored.get("spec") or {}))
     if stored.get("kind") in ("Deployment", "StatefulSet"):
-        spec = mapped(spec, ("template", "spec"))  # labels and selectors name a copy, not a model
+        spec = dict(
+            mapped(spec, ("template", "spec"))
+        )  # labels and selectors name a copy, not a model
     _drop_replicas(spec)
     return json.dumps(spec, sort_keys=True)
 

@@ -78,7 +78,7 @@ class Cluster:
 
     def crossfade(self, *words: str | Path, seconds: float = 600) -> Result:
         """Run crossfade's command line."""
-        return self.run(sys.executable, "-m", "crossfade.cli", *words, seconds=seconds)
+        return self.run(Path(sys.executable).with_name("crossfade"), *words, seconds=seconds)
 
     @contextlib.contextmanager
     def place(self, label: str) -> Iterator[Place]:

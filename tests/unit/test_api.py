@@ -29,3 +29,15 @@ def test_what_does_not_load_is_refused_with_every_finding() -> None:
         Rollout.load(EXAMPLE.parents[2] / "tests" / "data" / "documents" / "unknown-fields.yaml")
 
     assert len(error.value.findings) == 6
+
+
+def test_settings_of_a_loaded_rollout_can_be_others() -> None:
+    rollout = Rollout.load(EXAMPLE).using(image="registry/steps@sha256:1", loop="pod")
+
+    assert rollout.bundle.image == "registry/steps@sha256:1"
+    assert rollout.bundle.loop == "pod"
+
+
+def test_a_setting_that_there_is_not_is_named() -> None:
+    with pytest.raises(SpecError, match="colour"):
+        Rollout.load(EXAMPLE).using(colour="red")

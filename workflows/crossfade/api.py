@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from crossfade.errors import Finding, Severity, SpecError
 from crossfade.lint import lint
 from crossfade.spec.loading import load
@@ -42,6 +44,18 @@ class Rollout:
     def of(cls, bundle: Bundle) -> Rollout:
         """Return the rollout of a bundle made in Python."""
         return cls(bundle, lint(Loaded(bundle, (), ())))
+
+    def using(self, **changes: Any) -> Rollout:
+        """Return the rollout with other settings of its bundle: ``image``, ``loop``, ``policy``.
+
+        Raises ``SpecError`` for a setting that there is not.
+        """
+        data = {**self.bundle.model_dump(mode="json", exclude_defaults=True), **changes}
+        try:
+            return Rollout(Bundle.model_validate(data), self.findings)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise SpecError(f"using {first['loc']}: {first['msg']}") from error
 
     def workflow(self) -> Workflow:
         """Return Hera's Workflow."""

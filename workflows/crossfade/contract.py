@@ -56,6 +56,7 @@ RESTORE = Step("restore", ("run", "bundle", "digest"), ("summary",), ("failed",)
 VERIFY = Step("verify", ("run", "bundle", "digest"), ("summary",), ("failed",))
 FINISH = Step("finish", ("run", "bundle"), ("outcome", "summary"), ("failed", "failed"))
 GUARD = Step("guard", ("run", "bundle"))  # a Job beside the workflow, not a step of it
+DOCTOR = Step("doctor", ("run", "bundle"))  # before there is a workflow
 
 STEPS = (
     CHECK, DEPLOY, LOAD, EVALUATE, SET_WEIGHTS, ITERATE, WATCH, PROMOTE, RESTORE, VERIFY, FINISH,

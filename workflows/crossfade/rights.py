@@ -23,6 +23,14 @@ MOST_NAME = 63
 PLURALS = {"InferenceService": "inferenceservices", "NetworkPolicy": "networkpolicies",
            "Ingress": "ingresses", "HTTPRoute": "httproutes"}  # fmt: skip
 Rule = dict[str, Any]
+INSTALLED = (
+    ("argoproj.io", "workflowtaskresults", ("create", "patch")),
+    ("argoproj.io", "workflows", ("get",)),
+    ("", "configmaps", ("get", "list", "create", "patch")),
+    ("", "events", ("create",)),
+    ("batch", "jobs", ("create",)),
+)
+"""What the installation allows in a rollout's own namespace (install/account.yaml)."""
 
 
 def rights(bundle: Bundle) -> list[dict[str, Any]]:
@@ -45,6 +53,11 @@ def rules_by_namespace(bundle: Bundle) -> dict[str, list[Rule]]:
         found[namespace or bundle.namespace].append(rule("", "secrets", ["get"], [name]))
     return {namespace: list({str(r): r for r in rules}.values())
             for namespace, rules in found.items()}  # fmt: skip
+
+
+def installed_rules() -> list[Rule]:
+    """Return the rules that come with the installation."""
+    return [rule(group, resource, list(verbs)) for group, resource, verbs in INSTALLED]
 
 
 def rule(group: str, resource: str, verbs: list[str], names: Iterable[str] = ()) -> Rule:

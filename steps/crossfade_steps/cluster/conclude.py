@@ -6,10 +6,12 @@ Everything is read from the record, so that acting twice does no harm.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from crossfade import record
 from crossfade.errors import CrossfadeError
+from crossfade.report.page import page
 from crossfade.verdict import Outcome
 from crossfade_steps import safety
 from crossfade_steps.cluster import workflow
@@ -41,8 +43,10 @@ def conclude(stage: Stage) -> Ended:
     for note in stage.run.notes:
         print(f"note: {note}", flush=True)
     entry = record.outcome(ended.outcome, ended.sentence, ended.winner)
-    stage.store.append(record.at(entry, stage.run.clock.now()))
+    stage.run.record.append(record.at(entry, stage.run.clock.now()))
     stage.lease.release()
+    with suppress(CrossfadeError):  # the outcome is what counts; a report can be made again
+        stage.store.publish(page(stage.entries()))
     return ended
 
 

@@ -7,6 +7,7 @@ discovery, so that a kind needs no class here.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -38,7 +39,7 @@ def connect(context: str | None = None) -> Kube:
         if _NAMESPACE_FILE.exists():
             config.load_incluster_config()
         else:
-            config.load_kube_config(context=context)
+            config.load_kube_config(os.environ.get("KUBECONFIG"), context=context)
     except config.ConfigException as error:
         raise SpecError(
             f"no cluster to talk to: {error}", hint="set KUBECONFIG, or kubectl config use-context"
@@ -51,7 +52,7 @@ def own_namespace() -> str:
     if _NAMESPACE_FILE.exists():
         return _NAMESPACE_FILE.read_text().strip()
     try:
-        context = config.list_kube_config_contexts()[1]["context"]
+        context = config.list_kube_config_contexts(os.environ.get("KUBECONFIG"))[1]["context"]
     except (config.ConfigException, KeyError, TypeError):
         return "default"
     return str(context.get("namespace", "default"))
@@ -116,10 +117,10 @@ class Kube:
         found = self.must("GET", path.rstrip("/") + query)
         return list(found.get("items") or [])
 
-    def knows(self, group: str, kind: str) -> bool:
-        """Return whether the cluster serves a kind."""
+    def knows(self, group: str, kind: str, version: str = "") -> bool:
+        """Return whether the cluster serves a kind, in that version where one is given."""
         try:
-            self._resource(group, kind, "")
+            self._resource(group, kind, version)
         except _UnknownKind:
             return False
         return True
@@ -138,26 +139,38 @@ class Kube:
 
         Raises ``Conflict`` for 409 and for a failed ``test``, ``BackendError`` for anything else.
         """
+        status, text = self._send(method, path, body, content, accept)
+        if status == 404 and absent_ok:
+            return None
+        if status >= 300:
+            raise _error(method, path, status, text)
+        return dict(json.loads(text)) if text else {}
+
+    def text(self, path: str) -> str:
+        """Return what is not JSON: a pod's log."""
+        status, text = self._send("GET", path, None, JSON, "*/*")
+        if status >= 300:
+            raise _error("GET", path, status, text)
+        return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+
+    def _send(
+        self, method: str, path: str, body: Any, content: str, accept: str
+    ) -> tuple[int, bytes | str]:
         headers = {"Accept": accept, "Content-Type": content, **self._authentication()}
         url = f"{self._client.configuration.host}{path}"
         try:
             answer = self._client.rest_client.request(
                 method, url, headers=headers, body=body, _request_timeout=TIMEOUT_SECONDS
             )
-            status, text = answer.status, answer.read() if hasattr(answer, "read") else answer.data
+            return answer.status, answer.read() if hasattr(answer, "read") else answer.data
         except ApiException as error:
             if not error.status:
                 raise BackendError(f"Kubernetes API: {error.reason}") from error
-            status, text = error.status, error.body or b""
+            return error.status, error.body or b""
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise BackendError(
                 f"Kubernetes API: {type(error).__name__}: {method} {path}"
             ) from error
-        if status == 404 and absent_ok:
-            return None
-        if status >= 300:
-            raise _error(method, path, status, text)
-        return dict(json.loads(text)) if text else {}
 
     def must(self, method: str, path: str, body: Any = None, **more: Any) -> dict[str, Any]:
         """Send one request whose object must exist."""

@@ -71,6 +71,13 @@ class Lease:
         holder = None if stored is None else stored["spec"].get("holderIdentity")
         return holder not in (None, "", self._holder)
 
+    def owner(self) -> str | None:
+        """Return who else may change the object now, None when nobody does."""
+        stored = self._kube.get(self._key)
+        holder = None if stored is None else str(stored["spec"].get("holderIdentity") or "")
+        expired = stored is None or self._expired(stored)
+        return None if expired or holder in ("", self._holder) else holder
+
     def release(self) -> None:
         """Give it up, if it is ours."""
         stored = self._kube.get(self._key)

@@ -33,4 +33,4 @@ def told_to_argo(stage: Stage) -> Stage:
     if not file:
         return stage
     iterations = stage.run.bundle.experiment.iterations
-    return with_record(stage, Told(stage.store, Path(file), iterations))
+    return with_record(stage, Told(stage.run.record, Path(file), iterations))

@@ -18,6 +18,7 @@ from crossfade.verdict import Outcome
 from crossfade_steps import metrics
 from crossfade_steps.clock import SystemClock
 from crossfade_steps.cluster import workflow
+from crossfade_steps.cluster.events import Announced
 from crossfade_steps.cluster.kube import Kube, connect, own_namespace
 from crossfade_steps.cluster.lease import Lease, LeasedRouter
 from crossfade_steps.cluster.readiness import KubeReadiness
@@ -81,7 +82,7 @@ def open_stage(name: str, bundle_text: str, *, follow_workflow: bool = False) ->
         readiness=KubeReadiness(kube),
         responder=HttpResponder(),
         clock=clock,
-        record=store,
+        record=Announced(store, kube, clock),
         alarm=control.alarm,
         paused=control.paused,
         ready_timeout_seconds=_ready_seconds(bundle),

@@ -12,7 +12,7 @@ from crossfade.errors import BackendError, CrossfadeError
 from crossfade.verdict import Decision, Outcome
 from crossfade_steps import deploy as deploying
 from crossfade_steps import loop, safety
-from crossfade_steps.cluster import guard, load, promotion
+from crossfade_steps.cluster import doctor, guard, load, promotion
 from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
 from crossfade_steps.cluster.stage import Stage, facts_of, labels_of
 from crossfade_steps.cluster.store import RUN_LABEL
@@ -198,5 +198,5 @@ STEPS: Mapping[str, Callable[..., Outputs]] = {
     "check": check, "deploy": deploy, "load": start_load, "evaluate": evaluate_step,
     "set-weights": set_weights, "iterate": iterate_step, "watch": promotion.watch,
     "promote": promotion.promote_step, "restore": restore, "verify": promotion.verify_step,
-    "finish": finish, "guard": guard.watch_over,
+    "finish": finish, "guard": guard.watch_over, "doctor": doctor.doctor,
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """A run's state in ConfigMaps of its namespace (port ``Record``), which outlive the Workflow.
 
 ``<run>`` holds what everybody reads: phase, safe weights, outcome, control, the guard's heartbeat.
-``<run>-log-NNN`` hold the record, one compressed entry a key, at most 400 KiB each.
+``<run>-log-NNN`` hold the record, one compressed entry a key, at most 400 KiB each;
+``<run>-report`` is the page that a person opens when it is over.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from crossfade_steps.ports import ObjectKey
 RUN_LABEL = "crossfade.dev/run"
 MANAGED = {"app.kubernetes.io/managed-by": "crossfade"}
 MOST_BYTES = 400 * 1024
+MOST_PAGE_BYTES = 900 * 1024
+REPORT = "-report"
 TRIES = 5
 
 
@@ -82,10 +85,25 @@ class RunStore:
         """Return every entry so far."""
         return list(self._read())
 
+    def publish(self, page: str) -> None:
+        """Keep the report; the last one counts.  A page of more than 900 KiB is not kept."""
+        if len(page.encode()) > MOST_PAGE_BYTES:
+            return
+        name = f"{self.run}{REPORT}"
+        labels = {**MANAGED, RUN_LABEL: self.run, "crossfade.dev/part": "report"}
+        manifest = _config_map({"name": name, "namespace": self.namespace, "labels": labels},
+                               {"report.html": page})  # fmt: skip
+        try:
+            self._kube.create(manifest)
+        except Conflict:
+            part = {"data": manifest["data"]}
+            self._kube.merge(_key(self.namespace, name), part, accept=METADATA_ONLY)
+
     def remove(self) -> None:
         """Delete everything that the run has left, the log first."""
         for stored in self._logs():
             self._kube.delete(ObjectKey.of(stored))
+        self._kube.delete(_key(self.namespace, f"{self.run}{REPORT}"))
         self._kube.delete(self._head)
 
     def _read(self) -> Iterator[dict[str, Any]]:

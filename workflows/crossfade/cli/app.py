@@ -98,6 +98,17 @@ def submit(
 
 
 @app.command()
+def doctor(
+    paths: Paths, settings: Settings = None, policy: PolicyName = None, image: Image = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Check that a cluster can carry the rollout out, before anything is changed."""
+    from crossfade.cli.doctor import run
+
+    raise typer.Exit(run(paths, settings or [], policy, image=image, as_json=as_json))
+
+
+@app.command()
 def rights(paths: Paths, settings: Settings = None) -> None:
     """Print the Roles that the rollout's service account needs, one for each namespace."""
     from crossfade.cli.rights import run
@@ -143,6 +154,29 @@ def describe(
     from crossfade.cli.records import describe as show
 
     show(None if record is None else Path(record), folder)
+
+
+@app.command()
+def report(
+    record: Annotated[
+        str | None,
+        typer.Argument(help="a record (.jsonl), a run's folder, or with -n a run on the cluster"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="a file; default: standard output")
+    ] = None,
+    namespace: Namespace = None,
+    folder: Path = Path(".crossfade"),
+) -> None:
+    """Write what a run did as one HTML page."""
+    from crossfade.cli.records import entries_of, write_page
+
+    if record is not None and (namespace is not None or _names_a_run(record)):
+        from crossfade.cli.cluster import entries_of_run
+
+        write_page(entries_of_run(record, namespace), output)
+        return
+    write_page(entries_of(None if record is None else Path(record), folder), output)
 
 
 @app.command("assert")

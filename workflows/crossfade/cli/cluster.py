@@ -64,9 +64,14 @@ def _tell(entry: Mapping[str, Any]) -> int:
 
 def describe(run: str, namespace: str | None) -> None:
     """Print what a run did so far."""
+    out.print(describe_entries(entries_of_run(run, namespace)))
+
+
+def entries_of_run(run: str, namespace: str | None) -> list[Mapping[str, Any]]:
+    """Return a run's record.  Raises ``BackendError`` when there is no such run."""
     store = store_of(run, namespace)
     store.head()
-    out.print(describe_entries(list(store.entries())))
+    return list(store.entries())
 
 
 def await_outcome(run: str, namespace: str | None, outcomes: Sequence[str], timeout: str) -> int:

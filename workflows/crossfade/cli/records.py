@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from crossfade.cli.output import out
 from crossfade.errors import SpecError
 from crossfade.replay import replay as decide_again
 from crossfade.report.describe import describe as describe_entries
+from crossfade.report.page import page
 from crossfade_steps.record_file import read_record
 
 RECORD_NAME = "record.jsonl"
@@ -17,13 +19,26 @@ RECORD_NAME = "record.jsonl"
 
 def describe(record: Path | None, folder: Path) -> None:
     """Print what the run did."""
-    out.print(describe_entries(_entries(record, folder)))
+    out.print(describe_entries(entries_of(record, folder)))
+
+
+def write_page(entries: Sequence[Mapping[str, Any]], output: Path | None) -> None:
+    """Write the report to a file, or to standard output."""
+    text = page(entries)
+    if output is None:
+        print(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"{output}: cannot be written: {error.strerror}") from error
+    print(f"{output} written", file=sys.stderr)
 
 
 def replay(record: Path | None, folder: Path) -> int:
     """Print one line a decision; return 1 if any differs from the record."""
     differences = 0
-    results = decide_again(_entries(record, folder))
+    results = decide_again(entries_of(record, folder))
     for result in results:
         same = result.difference is None
         differences += not same
@@ -45,5 +60,6 @@ def find_record(record: Path | None, folder: Path) -> Path:
     return runs[-1]
 
 
-def _entries(record: Path | None, folder: Path) -> list[dict[str, Any]]:
+def entries_of(record: Path | None, folder: Path) -> list[dict[str, Any]]:
+    """Return the entries of the record that is meant."""
     return read_record(find_record(record, folder))

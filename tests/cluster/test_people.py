@@ -1,0 +1,94 @@
+"""What people do with a run that goes on, and what they are shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cluster import Place, until
+
+Places = Callable[[str], Place]
+
+
+@pytest.mark.minutes(3)
+def test_a_run_is_paused_resumed_described_and_aborted(place: Places, tmp_path: Path) -> None:
+    here = place("control")
+    path = here.prepare(tmp_path, iterations=200)
+    run, call = here.submit(path), here.cluster.crossfade
+    here.iteration(run, 2)
+
+    assert call("pause", "-n", here.name, run).code == 0
+    time.sleep(5)
+    held = here.store(run).head()["iteration"]
+    time.sleep(8)
+    assert here.store(run).head()["iteration"] == held
+    progress = here.get("workflow", run)["status"]["progress"]
+    assert progress.partition("/")[2] != "", progress
+    assert call("resume", "-n", here.name, run).code == 0
+    here.iteration(run, int(held) + 2)
+    shown = call("describe", "-n", here.name, run)
+    assert "Testing pattern: A/B" in shown.out
+    waited = call("assert", "-n", here.name, run, "--outcome", "promoted", "--timeout", "1s")
+    assert waited.code == 4
+    assert call("abort", "-n", here.name, run).code == 0
+    waited = call("assert", "-n", here.name, run, "--outcome", "cancelled", "--timeout", "2m")
+
+    assert waited.code == 0, waited.text
+    assert here.weights() == (100, 0)
+    assert "web-v2" not in here.names("deployments")
+    assert run in call("list", "-n", here.name).out
+    assert call("clean", "-n", here.name, run).code == 0
+    assert here.runs() == []
+
+
+def test_the_outcome_is_told_as_an_event_and_as_a_report(place: Places, tmp_path: Path) -> None:
+    here = place("told")
+    path = here.prepare(tmp_path, iterations=3)
+    run = here.submit(path)
+    here.outcome(run)
+
+    written = tmp_path / "report.html"
+    result = here.cluster.crossfade("report", "-n", here.name, run, "-o", written)
+    assert result.code == 0, result.text
+    assert "promoted, winner web-v2" in written.read_text()
+    stored = until(
+        lambda: f"{run}-report" in here.names("configmaps") or None, "the run's report", 20
+    )
+    assert stored
+    assert (
+        "promoted, winner web-v2" in here.get("configmap", f"{run}-report")["data"]["report.html"]
+    )
+    told = here.cluster.kubectl("get", "events", "-n", here.name, "--field-selector",
+                                f"involvedObject.name={run},source=crossfade", "-o",
+                                "jsonpath={.items[*].reason}").split()  # fmt: skip
+    assert told.count("Decided") == 3
+    assert "Promoted" in told
+
+
+@pytest.mark.minutes(3)
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_a_person_decides_about_the_promotion(place: Places, tmp_path: Path, answer: str) -> None:
+    here = place(f"approval-{answer}")
+    path = here.prepare(tmp_path, iterations=3, approval="before-promote")
+    run = here.submit(path)
+    argo = here.cluster.run
+
+    def waits() -> bool | None:
+        nodes = here.get("workflow", run).get("status", {}).get("nodes", {}).values()
+        gate = [n for n in nodes if n["type"] == "Suspend" and n["phase"] == "Running"]
+        return True if gate else None
+
+    until(waits, "the gate", 150, lambda: here.told(run))
+    answered = argo("argo", "node", "set", run, "-n", here.name, "-p", f"decision={answer}",
+                    "--node-field-selector", "displayName=approval")  # fmt: skip
+    assert answered.code == 0, answered.text
+    resumed = argo("argo", "resume", run, "-n", here.name,
+                   "--node-field-selector", "displayName=approval")  # fmt: skip
+    assert resumed.code == 0, resumed.text
+
+    ended = here.outcome(run)
+
+    assert ended["outcome"] == ("promoted" if answer == "yes" else "kept"), ended
+    assert here.weights() == (100, 0)
