@@ -8,6 +8,7 @@ from typing import Any
 
 import light
 import pytest
+
 from cluster import Place, until
 
 Places = Callable[[str], Place]

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from crossfade.contract import ACCOUNT
-from crossfade.routes import references_by_object
+from crossfade.errors import SpecError
+from crossfade.routes import references_by_object, resolve
 from crossfade.spec.names import dns_name, lock_name
-from crossfade.spec.ownership import WORKLOADS
+from crossfade.spec.ownership import WORKLOADS, object_name, single_owner
 from crossfade.spec.rollout import Bundle, JobLoad, Manifest
 from crossfade.spec.source import mapped
 
@@ -51,8 +52,20 @@ def rules_by_namespace(bundle: Bundle) -> dict[str, list[Rule]]:
     for secret in sorted(_secrets(bundle)):
         namespace, _, name = secret.rpartition("/")
         found[namespace or bundle.namespace].append(rule("", "secrets", ["get"], [name]))
-    return {namespace: list({str(r): r for r in rules}.values())
-            for namespace, rules in found.items()}  # fmt: skip
+    return {namespace: _merged(rules) for namespace, rules in found.items()}
+
+
+def _merged(rules: list[Rule]) -> list[Rule]:
+    """Return the same rights in fewer rules: one for the same objects, one for the same verbs."""
+    by_objects: dict[tuple[str, str, tuple[str, ...]], dict[str, None]] = defaultdict(dict)
+    for r in rules:
+        key = (r["apiGroups"][0], r["resources"][0], tuple(r.get("resourceNames", ())))
+        by_objects[key].update(dict.fromkeys(r["verbs"]))
+    by_verbs: dict[tuple[str, str, bool, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (group, resource, names), verbs in by_objects.items():
+        by_verbs[group, resource, bool(names), tuple(verbs)] += names
+    return [rule(group, resource, list(verbs), names)
+            for (group, resource, _, verbs), names in by_verbs.items()]  # fmt: skip
 
 
 def installed_rules() -> list[Rule]:
@@ -74,23 +87,63 @@ def plural(kind: str) -> str:
 
 
 def _of_objects(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
-    """Allow creating of any name, since that cannot be restricted, and the rest by name."""
-    names: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    promoted = [m for documents in bundle.promote.values() for m in documents]
-    for manifest in (*bundle.deploy, *promoted):
-        key = _key(manifest, bundle.namespace)
-        if key[1] == "Namespace":
-            found[key[3]].append(rule("", "namespaces", ["get"], [key[3]]))
-        else:
-            names[key[2], key[0], key[1]].add(key[3])
+    """Allow creating of any name, since that cannot be restricted, and the rest by name.
+
+    What exists is read; a candidate's workloads are brought to their documents and removed at the
+    end; what the promote documents say is applied; nothing else is changed (design section 4).
+    """
+    removed, applied = _removed(bundle), _applied(bundle)
+    names: dict[tuple[str, str, str], dict[str, list[str]]] = defaultdict(dict)
+    for manifest in (*bundle.deploy, *(m for group in bundle.promote.values() for m in group)):
+        group, kind, namespace, name = _key(manifest, bundle.namespace)
+        if kind == "Namespace":
+            found[name].append(rule("", "namespaces", ["get"], [name]))
+            continue
+        full = f"{kind}/{namespace}/{name}"
+        verbs = ["get", *(["patch"] if full in removed | applied else []),
+                 *(["delete"] if full in removed else [])]  # fmt: skip
+        names[namespace, group, kind][name] = verbs
     for (namespace, group, kind), own in sorted(names.items()):
-        verbs = ["get", "patch", *(["delete"] if kind in WORKLOADS else [])]
-        found[namespace].append(rule(group, plural(kind), verbs, own))
+        found[namespace] += [
+            rule(group, plural(kind), verbs, [name]) for name, verbs in own.items()
+        ]
         found[namespace].append(rule(group, plural(kind), ["create"]))
         if kind in WORKLOADS:
             found[namespace].append(rule("", "pods", ["list"]))
         if kind == "SeldonDeployment":
             found[namespace].append(rule("apps", "deployments", ["list"]))
+
+
+def _applied(bundle: Bundle) -> set[str]:
+    return {object_name(m, bundle.namespace) for group in bundle.promote.values() for m in group}
+
+
+def _removed(bundle: Bundle) -> set[str]:
+    """Return the candidates' workloads; every workload where the routes do not tell whose it is."""
+    try:
+        known = [_workloads(bundle, version.name) for version in bundle.experiment.versions]
+    except SpecError:
+        known = []
+    if all(known) and known:
+        return {name for names in known[1:] for name in names} - set(known[0])
+    return {object_name(m, bundle.namespace) for m in bundle.deploy if m.get("kind") in WORKLOADS}
+
+
+def _workloads(bundle: Bundle, version: str) -> tuple[str, ...]:
+    named = bundle.versions.get(version)
+    if named is not None and named.objects:
+        return named.objects
+    experiment = bundle.experiment
+    groups = references_by_object(experiment.versions, experiment.namespace)
+    for (api_version, kind, namespace, name), references in groups.items():
+        key = (api_version.rpartition("/")[0], kind, namespace, name)
+        for manifest in bundle.deploy:
+            if _key(manifest, bundle.namespace) == key:
+                host = resolve(manifest, references).hosts().get(version)
+                return () if host is None else single_owner(
+                    version, host[0], bundle.deploy, bundle.namespace
+                )  # fmt: skip
+    return ()
 
 
 def _of_routes(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
@@ -117,7 +170,10 @@ def _of_load(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
     if any(not isinstance(load, JobLoad) for load in bundle.load):
         namespaces.add(bundle.namespace)
     for namespace in sorted(namespaces):
-        found[namespace].append(rule("batch", "jobs", ["get", "list", "create", "delete"]))
+        verbs = ["get", "list", "delete"]  # creating comes with the installation
+        if namespace != bundle.namespace:
+            verbs.append("create")
+        found[namespace].append(rule("batch", "jobs", verbs))
 
 
 def _secrets(bundle: Bundle) -> set[str]:

@@ -1,0 +1,68 @@
+"""The example and the predecessor's own, on the cluster, from their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster import REPOSITORY, Cluster, until
+
+EXAMPLE = REPOSITORY / "workflows" / "examples" / "iris"
+SEED = REPOSITORY.parent / "shared" / "seed"
+NAMESPACES = ("ns-baseline", "ns-candidate", "iter8-seldon")
+
+
+@pytest.fixture
+def models(cluster: Cluster) -> Iterator[Cluster]:
+    """A cluster with the namespaces of the examples, and nothing in them."""
+    _clear(cluster)
+    for namespace in NAMESPACES:
+        if cluster.run("kubectl", "get", "namespace", namespace).code:
+            cluster.kubectl("create", "namespace", namespace)
+    cluster.kubectl("apply", "-k", REPOSITORY / "install", "-n", "default")
+    yield cluster
+    _clear(cluster)
+
+
+def _clear(cluster: Cluster) -> None:
+    cluster.run("kubectl", "delete", "workflows,jobs", "--all", "-n", "default")
+    cluster.run("kubectl", "delete", "virtualservice", "routing-rule", "-n", "default")
+    for namespace in NAMESPACES[:2]:
+        cluster.run("kubectl", "delete", "seldondeployment", "iris", "-n", namespace)
+        until(lambda n=namespace: not cluster.run(  # type: ignore[misc]
+            "kubectl", "get", "pods", "-n", n, "-o", "name").out or None,
+            f"{namespace} is empty", 90)  # fmt: skip
+
+
+def grant(cluster: Cluster, *words: str | Path) -> None:
+    result = cluster.crossfade("rights", *words)
+    assert result.code == 0, result.text
+    cluster.kubectl("apply", "-f", "-", text=result.out)
+
+
+@pytest.mark.minutes(4)
+def test_the_example_is_promoted_and_kept_the_next_night(models: Cluster) -> None:
+    grant(models, EXAMPLE)
+
+    first = models.crossfade("submit", "-w", EXAMPLE, seconds=500)
+    second = models.crossfade("submit", "-w", EXAMPLE, seconds=300)
+
+    assert first.code == 0, first.text
+    assert "outcome: promoted, winner iris-v2" in first.out
+    assert second.code == 0, second.text
+    assert "outcome: kept" in second.out
+    assert "nothing to compare" in second.out
+
+
+@pytest.mark.minutes(4)
+@pytest.mark.skipif(not SEED.is_dir(), reason="the predecessor's example is not beside this clone")
+def test_the_predecessor_s_example_is_promoted_unchanged(models: Cluster) -> None:
+    words = ("--set", "URL_VALUE=http://gateway", SEED)
+    grant(models, *words)
+
+    result = models.crossfade("submit", "-w", "--policy", "iter8", *words, seconds=500)
+
+    assert result.code == 0, result.text
+    assert "outcome: promoted, winner iris-v2" in result.out
