@@ -1,8 +1,10 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= 3
 
-.PHONY: help setup setup-embedded setup-argo demo test fuzz bench golden docs
+.PHONY: help setup setup-embedded setup-argo demo test fuzz bench golden docs \
+  cluster cluster-test cluster-bench cluster-down
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
@@ -46,5 +48,11 @@ docs: golden  ## write the generated pages anew
 cluster: .venv/.ready  ## build and start a one-node Kubernetes with Argo and Istio
 	$(BIN)/python tests/cluster/bed up
 
+cluster-test: cluster  ## the same rollouts on that cluster, as users start them
+	$(BIN)/pytest tests/cluster -n $(WORKERS) --dist loadgroup --durations 8
+
 cluster-down: .venv/.ready  ## end it; what was built stays cached
 	$(BIN)/python tests/cluster/bed down
+
+cluster-bench: cluster  ## long measurements there: drift, split, 1,000 iterations, 25 at once
+	$(BIN)/python bench/cluster

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import subprocess
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import light
 import yaml
@@ -21,7 +21,6 @@ from crossfade_steps.cluster.kube import Kube, connect
 from crossfade_steps.cluster.store import RunStore
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-_NUMBERS = itertools.count(1)
 
 
 class Trouble(AssertionError):
@@ -83,7 +82,7 @@ class Cluster:
     @contextlib.contextmanager
     def place(self, label: str) -> Iterator[Place]:
         """Give a namespace with the installation and the light server's program in it."""
-        name = f"t-{label}-{next(_NUMBERS)}-{int(time.time()) % 100000}"[:40]
+        name = f"t-{label}-{uuid4().hex[:5]}"
         self.kubectl("create", "namespace", name)
         self.kubectl("apply", "-k", REPOSITORY / "install", "-n", name)
         self.apply(light.source(), namespace=name)

@@ -54,3 +54,13 @@ def place(cluster: Cluster) -> Iterator[Callable[[str], Place]]:
     """Make namespaces, each with the installation, gone after the test."""
     with ExitStack() as stack:
         yield lambda label: stack.enter_context(cluster.place(label))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker is left with it at the end."""
+    items.sort(key=_minutes, reverse=True)
+
+
+def _minutes(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("minutes")
+    return float(mark.args[0]) if mark else 1.0

@@ -11,6 +11,7 @@ from cluster import REPOSITORY, Cluster, until
 
 EXAMPLE = REPOSITORY / "workflows" / "examples" / "iris"
 SEED = REPOSITORY.parent / "shared" / "seed"
+pytestmark = [pytest.mark.xdist_group("examples"), pytest.mark.minutes(9)]
 NAMESPACES = ("ns-baseline", "ns-candidate", "iter8-seldon")
 
 
@@ -42,7 +43,6 @@ def grant(cluster: Cluster, *words: str | Path) -> None:
     cluster.kubectl("apply", "-f", "-", text=result.out)
 
 
-@pytest.mark.minutes(4)
 def test_the_example_is_promoted_and_kept_the_next_night(models: Cluster) -> None:
     grant(models, EXAMPLE)
 
@@ -56,7 +56,6 @@ def test_the_example_is_promoted_and_kept_the_next_night(models: Cluster) -> Non
     assert "nothing to compare" in second.out
 
 
-@pytest.mark.minutes(4)
 @pytest.mark.skipif(not SEED.is_dir(), reason="the predecessor's example is not beside this clone")
 def test_the_predecessor_s_example_is_promoted_unchanged(models: Cluster) -> None:
     words = ("--set", "URL_VALUE=http://gateway", SEED)

@@ -17,6 +17,7 @@ from crossfade.rights import rules_by_namespace
 from crossfade.spec.loading import load
 
 ANY = "any-namespace"
+pytestmark = [pytest.mark.xdist_group("rights"), pytest.mark.minutes(5)]
 
 
 def rights(namespace: str, folder: Path) -> list[Right]:
@@ -73,7 +74,6 @@ def _abort(here: Place, folder: Path) -> None:
     assert here.outcome(run)["outcome"] == "cancelled"
 
 
-@pytest.mark.minutes(4)
 def test_the_rights_are_enough(asked: tuple[str, set[Request]]) -> None:
     refused = [request for request in asked[1] if request.code in (401, 403)]
 

@@ -18,7 +18,7 @@ from crossfade_steps.cluster import workflow
 from crossfade_steps.cluster.stage import Stage
 from crossfade_steps.cluster.store import RUN_LABEL
 from crossfade_steps.deploy import Deployed
-from crossfade_steps.loop import clean_up
+from crossfade_steps.loop import clean_up, version_objects
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Ended, Stopped
 from crossfade_steps.safety import Phase
@@ -39,7 +39,7 @@ def conclude(stage: Stage) -> Ended:
     ended = intended(entries, workflow.look(stage.kube, stage.namespace, stage.store.run))
     ended = _settle(stage, entries, ended)
     end_load(stage)
-    clean_up(stage.run, deployed_of(entries), ended)
+    clean_up(stage.run, _deployed(stage, entries), ended)
     for note in stage.run.notes:
         print(f"note: {note}", flush=True)
     entry = record.outcome(ended.outcome, ended.sentence, ended.winner)
@@ -81,6 +81,15 @@ def deployed_of(entries: Entries) -> Deployed:
     deployed = record.last(entries, "deployed")
     if deployed is not None:
         found.objects = {version: tuple(names) for version, names in deployed["objects"].items()}
+    return found
+
+
+def _deployed(stage: Stage, entries: Entries) -> Deployed:
+    """Return what was deployed; a deployment that broke off did not say whose the objects are."""
+    found = deployed_of(entries)
+    if not found.objects:
+        with suppress(CrossfadeError):
+            found.objects = version_objects(stage.run)
     return found
 
 

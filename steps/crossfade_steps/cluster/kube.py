@@ -125,6 +125,11 @@ class Kube:
             return False
         return True
 
+    def require(self, manifest: Object) -> None:
+        """Raise ``SpecError`` when the cluster does not serve a manifest's kind and version."""
+        group, _, version = str(manifest["apiVersion"]).rpartition("/")
+        self._resource(group, str(manifest["kind"]), version)
+
     def ask(
         self,
         method: str,

@@ -39,6 +39,9 @@ def check(stage: Stage) -> Outputs:
     stage.store.create(labels_of(run.bundle), facts_of(stage))
     if not stage.entries():
         stage.store.append(record.header(run.name, run.bundle, run.clock.now()))
+    promoted = [manifest for documents in run.bundle.promote.values() for manifest in documents]
+    for manifest in (*run.bundle.deploy, *promoted):
+        stage.kube.require(manifest)
     guard.start(stage)
     names = ", ".join(v.name for v in run.versions)
     return {"start": "0", "digest": run.bundle.digest, "summary": f"ready to compare {names}"}
