@@ -1,4 +1,4 @@
-"""``python tests/cluster/bed up|down|status|images``: a real one-node Kubernetes on this machine.
+"""``python tests/cluster/bed up|down|status|build|able``: a one-node Kubernetes on this machine.
 
 etcd, API server, kubelet, containerd, Argo Workflows, istiod with an Envoy gateway, Prometheus and
 a stand-in for Seldon's operator, in one network namespace.  Safe to run twice, also after a crash.
@@ -75,6 +75,13 @@ def down() -> None:
     say("down; binaries and images stay cached")
 
 
+def able() -> None:
+    """Exit with the reason when this machine cannot carry a cluster at all."""
+    lacking = network.lacking()
+    if lacking:
+        sys.exit(f"cluster: not on this machine: {lacking}")
+
+
 def status() -> None:
     """Print every part and whether it lives."""
     for name in sorted(processes.names()):
@@ -83,7 +90,8 @@ def status() -> None:
 
 def main() -> None:
     """Do what the first word says."""
-    commands = {"up": up, "down": down, "status": status, "build": builds.prepare}
+    commands = {"up": up, "down": down, "status": status, "build": builds.prepare,
+                "able": able}  # fmt: skip
     word = sys.argv[1] if len(sys.argv) == 2 else ""
     if word not in commands:
         sys.exit(f"usage: python tests/cluster/bed {'|'.join(commands)}")

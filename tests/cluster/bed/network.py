@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 from settings import ADDRESS, HOST_ADDRESS, NAMESPACE
@@ -31,3 +33,19 @@ def down() -> None:
         attempt("kill", "-9", pid)  # left by a cluster whose process ids were lost
     attempt("ip", "link", "delete", WIRE)
     attempt("ip", "netns", "delete", NAMESPACE)
+    for left in Path("/run/netns").glob("cni-*"):  # of pods whose end nobody was there to see
+        if not attempt("ip", "netns", "pids", left.name).stdout.strip():
+            attempt("ip", "netns", "delete", left.name)
+
+
+def lacking() -> str:
+    """Return what this machine lacks to carry a cluster, empty when it lacks nothing."""
+    if os.geteuid() != 0:
+        return "it takes root"
+    for program in ("go", "apt-get"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    made = attempt("unshare", "--net", "--mount", "true")
+    if made.returncode:
+        return f"no network namespace can be made: {made.stderr.strip()}"
+    return "" if os.access("/sys/fs/cgroup", os.W_OK) else "/sys/fs/cgroup cannot be written"
