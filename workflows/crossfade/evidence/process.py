@@ -1,0 +1,48 @@
+"""Evidence as it grows: a mixture over a grid, for alarms also over the time a fault began."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Log evidence of many tests at once, the grid in the last axis, after ``looks`` intervals.
+
+    A plain process is a product of all increments.  An alarm (``restarts``) also weighs every
+    interval as the one in which a fault began, interval k by 1/(k(k+1)), which sums to 1: it
+    notices a change in interval 20 although 19 good ones precede, and Ville's inequality still
+    holds for the whole run (F3; Shin, Ramdas and Rinaldo, e-detectors).
+    """
+
+    log: Array
+    looks: int = 0
+    restarts: bool = False
+
+    @classmethod
+    def fresh(cls, *shape: int, restarts: bool = False) -> Process:
+        """Return a process that has seen nothing."""
+        return cls(np.zeros(shape), 0, restarts)
+
+    def updated(self, increments: ArrayLike) -> Process:
+        """Return the process after one more interval."""
+        looks, log = self.looks + 1, self.log
+        if self.restarts:
+            prior = -np.log(looks * (looks + 1.0))
+            log = np.logaddexp(log, prior) if self.looks else np.full_like(log, prior)
+        return Process(log + np.asarray(increments, float), looks, self.restarts)
+
+    def evidence(self) -> Array:
+        """Return ln of the evidence ratio of every test (F2): its null is rejected at ln(1/alpha).
+
+        An alarm that has seen nothing has no evidence: minus infinity.
+        """
+        if self.restarts and not self.looks:
+            return np.full(self.log.shape[:-1], -np.inf)
+        found: Array = np.logaddexp.reduce(self.log, axis=-1) - np.log(self.log.shape[-1])
+        return found
