@@ -1,0 +1,241 @@
+"""One interval's judgement: what is proven, who leaves, who wins (decision.md 3.2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossfade.evidence.rules import Design, Interval, Rules
+from crossfade.evidence.schedule import schedule
+from crossfade.evidence.trial import Trial, absorb, blind
+from crossfade.verdict import Judgement, Outcome
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing that was found: a word for programs, the version and objective it is about."""
+
+    word: str
+    version: int = 0
+    objective: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What an interval came to.  ``outcome`` is None while the run goes on."""
+
+    trial: Trial
+    outcome: Outcome | None
+    winner: int
+    verdicts: tuple[tuple[Judgement, ...], ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Tests that are over at this look, V versions and J objectives."""
+
+    failed: Flags
+    passed: Flags
+    doubted: Flags
+    worse: Flags
+    better: Flags
+    verdicts: tuple[tuple[Judgement, ...], ...]
+
+
+def promotion_threshold(rules: Rules, design: Design) -> float:
+    """Return ln of the evidence that a promotion takes: candidates share alpha (F11)."""
+    return math.log(max(design.versions - 1, 1) / rules.alpha)
+
+
+def rollback_threshold(rules: Rules, design: Design) -> float:
+    """Return ln of the evidence that an alarm takes: objectives and "worse" share alpha (F11)."""
+    return math.log((design.objectives + 1) / rules.alpha_rollback)
+
+
+def split_threshold(rules: Rules, design: Design) -> float:
+    """Return ln of the evidence that a wrong split takes."""
+    return math.log(max(design.versions - 1, 1) / rules.alpha_split)
+
+
+def observe(trial: Trial, interval: Interval | None, rules: Rules, design: Design) -> Judged:
+    """Return what an interval comes to; None is an interval of which nothing is known."""
+    if interval is None or not interval.requests.sum():
+        return _unseen(blind(trial), rules, design)
+    trial = absorb(trial, interval, rules, design)
+    found = findings(trial, rules, design)
+    if design.versions == 1:
+        return _conformance(trial, found, rules, design)
+    if trial.split.evidence().max() >= split_threshold(rules, design):
+        return _end(trial, Outcome.INVALID, 0, found, Note("split"))
+    if trial.winner is not None:
+        return _baked(trial, trial.winner, found, rules, design)
+    return _contested(trial, found, rules, design, complete=interval.complete)
+
+
+def _contested(
+    trial: Trial, found: Findings, rules: Rules, design: Design, *, complete: bool
+) -> Judged:
+    """Judge candidates of which none has won yet."""
+    trial, notes = _without_losers(trial, found)
+    if not trial.candidates():
+        if found.failed[0].any():
+            notes.append(Note("baseline-fails"))
+        return _end(trial, Outcome.ROLLED_BACK, 0, found, *notes)
+    if not complete:
+        return _incomplete(trial, found, notes, rules, design)
+    return _promoted_or_on(trial, found, notes, rules, design)
+
+
+def findings(trial: Trial, rules: Rules, design: Design) -> Findings:
+    """Return which tests are over."""
+    fails = trial.fails.evidence()
+    failed = fails >= rollback_threshold(rules, design)
+    if rules.assurance == "proven":
+        passed = trial.passes.evidence() >= promotion_threshold(rules, design)
+    else:
+        passed = (trial.judged > 0) & (trial.bad <= np.asarray(design.limits) * trial.judged)
+    words = tuple(
+        tuple(Judgement.MISSED if f else Judgement.MET if p else Judgement.UNKNOWN
+              for f, p in zip(fs, ps, strict=True))
+        for fs, ps in zip(failed, passed, strict=True)
+    )  # fmt: skip
+    return Findings(
+        failed=failed,
+        passed=passed,
+        doubted=fails >= math.log(rules.doubt),
+        worse=trial.worse.evidence() >= rollback_threshold(rules, design),
+        better=trial.better.evidence() >= promotion_threshold(rules, design),
+        verdicts=words,
+    )
+
+
+def _unseen(trial: Trial, rules: Rules, design: Design) -> Judged:
+    if trial.blind >= rules.max_blind:
+        return _end(trial, Outcome.INVALID, 0, None, Note("blind"))
+    return _last_or_hold(trial, None, [Note("no-data")], design)
+
+
+def _incomplete(
+    trial: Trial, found: Findings, notes: list[Note], rules: Rules, design: Design
+) -> Judged:
+    if trial.blind >= rules.max_blind:
+        return _end(trial, Outcome.INVALID, 0, found, *notes, Note("blind"))
+    return _last_or_hold(replace(trial, agreed=0), found, [*notes, Note("incomplete")], design)
+
+
+def _conformance(trial: Trial, found: Findings, rules: Rules, design: Design) -> Judged:
+    if found.failed.any():
+        return _end(trial, Outcome.ROLLED_BACK, 0, found, _failed(found, 0))
+    if found.passed.all() and trial.seen >= rules.min_intervals:
+        return _end(trial, Outcome.PROMOTED, 0, found, Note("passes"))
+    return _last_or_hold(trial, found, [], design)
+
+
+def _baked(trial: Trial, i: int, found: Findings, rules: Rules, design: Design) -> Judged:
+    """Move traffic on after the verdict, alarms on."""
+    if found.failed[i].any() or (found.worse[i] and not found.failed[0].any()):
+        why = _failed(found, i) if found.failed[i].any() else Note("worse", i)
+        return _end(trial, Outcome.ROLLED_BACK, 0, found, why, Note("regressed", i))
+    left = trial.left - 1
+    if left <= 0 or trial.intervals >= design.iterations:
+        return _end(trial, Outcome.PROMOTED, i, found, Note("baked", i))
+    top = min(trial.weights[i] + rules.increment, 100)
+    weights = tuple(100 - top if j == 0 else top if j == i else 0 for j in range(trial.versions))
+    trial = replace(trial, left=left, weights=weights)
+    return Judged(trial, None, i, found.verdicts, (Note("baking", i),))
+
+
+def _without_losers(trial: Trial, found: Findings) -> tuple[Trial, list[Note]]:
+    """Take candidates out that fail, are worse than the baseline, or beaten by another one."""
+    live, notes = list(trial.live), []
+    for i in range(1, trial.versions):
+        if not live[i]:
+            continue
+        rivals = [j for j in range(1, trial.versions) if live[j] and j != i]
+        why = None
+        if found.failed[i].any():
+            why = _failed(found, i)
+        elif found.worse[i] and not found.failed[0].any():
+            why = Note("worse", i)
+        elif any(found.better[j, i] for j in rivals):
+            why = Note("beaten", i)
+        if why is not None:
+            live[i] = False
+            notes.append(why)
+    return replace(trial, live=tuple(live)), notes
+
+
+def _good(trial: Trial, found: Findings, rules: Rules, design: Design) -> list[int]:
+    """Return the candidates that a promotion is proven for, at this look."""
+    enough = trial.seen >= rules.min_intervals and trial.requests[0] >= rules.min_requests
+    return [
+        i for i in trial.candidates()
+        if enough and trial.requests[i] >= rules.min_requests
+        and found.passed[i].all() and not found.doubted[i].any()
+        and (found.failed[0].any() or not design.rewarded or found.better[i, 0])
+    ]  # fmt: skip
+
+
+def _promoted_or_on(
+    trial: Trial, found: Findings, notes: list[Note], rules: Rules, design: Design
+) -> Judged:
+    """Promote what is proven twice in a row, else raise the weights."""
+    good, final = _good(trial, found, rules, design), trial.intervals >= design.iterations
+    ripe = bool(good) and (final or len(trial.candidates()) == 1)
+    trial = replace(trial, agreed=trial.agreed + 1 if ripe else 0)
+    if ripe and trial.agreed >= (1 if final else rules.confirm):
+        return _won(trial, good, found, notes, final=final)
+    if final:
+        return _end(trial, Outcome.INCONCLUSIVE, 0, found, *notes, Note("time-is-up"))
+    led = tuple(
+        was or (i in trial.candidates() and bool(found.better[i, 0] or found.failed[0].any()))
+        for i, was in enumerate(trial.led)
+    )
+    trial = replace(trial, led=led)
+    if not ripe:  # a ripe candidate's weights stand still until it is confirmed
+        weights = schedule(trial, rules, design)
+        if weights != trial.weights:
+            trial = replace(trial, weights=weights, steady=0)
+    return Judged(trial, None, 0, found.verdicts, tuple(notes))
+
+
+def _won(
+    trial: Trial, good: Sequence[int], found: Findings, notes: list[Note], *, final: bool
+) -> Judged:
+    top = max(good, key=lambda i: float(trial.reward[i]) / max(float(trial.requests[i]), 1.0))
+    reason = Note("passes", top)
+    if found.failed[0].any():
+        reason = Note("baseline-fails", top)
+    elif found.better[top, 0]:
+        reason = Note("better", top)
+    if trial.left and not final:
+        return Judged(replace(trial, winner=top), None, top, found.verdicts, (*notes, reason))
+    return _end(trial, Outcome.PROMOTED, top, found, *notes, reason)
+
+
+def _failed(found: Findings, i: int) -> Note:
+    return Note("fails", i, int(np.argmax(found.failed[i])))
+
+
+def _last_or_hold(
+    trial: Trial, found: Findings | None, notes: Sequence[Note], design: Design
+) -> Judged:
+    if trial.intervals >= design.iterations:
+        return _end(trial, Outcome.INCONCLUSIVE, 0, found, *notes, Note("time-is-up"))
+    verdicts = found.verdicts if found is not None else ()
+    return Judged(trial, None, 0, verdicts, tuple(notes))
+
+
+def _end(
+    trial: Trial, outcome: Outcome, winner: int, found: Findings | None, *notes: Note
+) -> Judged:
+    weights = tuple(100 if i == winner else 0 for i in range(trial.versions))
+    verdicts = found.verdicts if found is not None else ()
+    return Judged(replace(trial, weights=weights), outcome, winner, verdicts, notes)

@@ -1,0 +1,75 @@
+"""What a trial is decided by: its rules, its design, and what one interval brings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+Array = NDArray[np.float64]
+
+
+class Rules(BaseModel):
+    """The policy's settings; every default is the one that was simulated (decision.md 3.1).
+
+    ``alpha``, ``alpha_rollback`` and ``alpha_split`` bound false promotion, false rollback and a
+    false split alarm, each over the whole run.  ``increment`` and ``max_weight`` are percent; ``risk_budget``
+    is bad requests above a limit that one interval may cost; ``min_requests`` is by version;
+    ``delay`` is the p99 of a reward's delay in intervals; ``dispersion`` is the design effect of
+    requests that belong together (sticky users), or ``auto``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    alpha_rollback: float = Field(default=0.05, gt=0, lt=0.5)
+    alpha_split: float = Field(default=0.01, gt=0, lt=0.5)
+    reward: Literal["fraction", "count"] = "fraction"
+    assurance: Literal["proven", "not-refuted"] = "proven"
+    increment: int = Field(default=10, ge=1, le=100)
+    max_weight: int = Field(default=95, ge=1, le=100)
+    risk_budget: float = Field(default=20.0, gt=0)
+    min_intervals: int = Field(default=5, ge=1)
+    min_requests: float = Field(default=50, ge=0)
+    confirm: int = Field(default=2, ge=1)
+    doubt: float = Field(default=3.0, gt=1)
+    max_blind: int = Field(default=6, ge=1)
+    bake: int = Field(default=3, ge=0)
+    delay: int = Field(default=0, ge=0)
+    dispersion: float | Literal["auto"] = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What is compared: versions (the first is the baseline), limits as proportions, the end."""
+
+    versions: int
+    limits: tuple[float, ...]
+    rewarded: bool
+    iterations: int
+
+    @property
+    def objectives(self) -> int:
+        """Return how many objectives there are."""
+        return len(self.limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Increments of counts in one interval, by version (V) and objective (J).
+
+    ``requests`` (V) and ``judged`` (V, J) are how many values there were, ``bad_low`` and
+    ``bad_high`` (V, J) how many were certainly and possibly bad, ``reward`` (V) the sum of rewards
+    or None when it is unknown.  ``complete`` is False when something could not be read: then what
+    is known counts, and nothing is raised or promoted.
+    """
+
+    requests: Array
+    judged: Array
+    bad_low: Array
+    bad_high: Array
+    reward: Array | None
+    complete: bool = True

@@ -1,0 +1,165 @@
+"""A trial's state, and how one interval of counts changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossfade.evidence.increments import EFFECTS, ODDS, common_mean, pair, rate
+from crossfade.evidence.process import Process
+from crossfade.evidence.rules import Design, Interval, Rules
+
+Array = NDArray[np.float64]
+SPLIT = np.concatenate([EFFECTS, ODDS])
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Everything that a decision rests on; V versions, J objectives.
+
+    Evidence: ``fails`` and ``passes`` (V, J), ``better`` (V, V: row better than column), ``worse``
+    than the baseline (V), ``split`` (V, 2).  Totals: ``requests`` and ``reward`` (V), ``judged``
+    and ``bad`` (V, J).  ``live`` candidates may still win, ``led`` ones are proven better already;
+    ``winner`` is baking for ``left`` more intervals.
+    """
+
+    fails: Process
+    passes: Process
+    better: Process
+    worse: Process
+    split: Process
+    requests: Array
+    judged: Array
+    bad: Array
+    reward: Array
+    live: tuple[bool, ...]
+    led: tuple[bool, ...]
+    weights: tuple[int, ...]
+    weights_before: tuple[int, ...]
+    traffic: float = 0.0
+    intervals: int = 0
+    seen: int = 0
+    blind: int = 0
+    steady: int = 0
+    agreed: int = 0
+    winner: int | None = None
+    left: int = 0
+    scatter: tuple[float, int] = (1.0, 1)
+
+    @property
+    def versions(self) -> int:
+        """Return how many versions there are, the baseline included."""
+        return len(self.weights)
+
+    def candidates(self) -> list[int]:
+        """Return the candidates that may still win."""
+        return [i for i in range(1, self.versions) if self.live[i]]
+
+
+def begin(rules: Rules, design: Design) -> Trial:
+    """Return the trial before its first interval: all traffic is on the baseline."""
+    v, j, grid = design.versions, design.objectives, len(ODDS)
+    weights = (100, *[0] * (v - 1))
+    return Trial(
+        fails=Process.fresh(v, j, grid, restarts=True),
+        passes=Process.fresh(v, j, grid),
+        better=Process.fresh(v, v, len(EFFECTS)),
+        worse=Process.fresh(v, len(EFFECTS), restarts=True),
+        split=Process.fresh(v, 2, len(SPLIT), restarts=True),
+        requests=np.zeros(v),
+        judged=np.zeros((v, j)),
+        bad=np.zeros((v, j)),
+        reward=np.zeros(v),
+        live=(False, *[True] * (v - 1)),
+        led=tuple([not design.rewarded] * v),
+        weights=weights,
+        weights_before=weights,
+        left=rules.bake,
+    )
+
+
+def blind(trial: Trial) -> Trial:
+    """Return the trial after an interval of which nothing is known."""
+    return replace(trial, intervals=trial.intervals + 1, blind=trial.blind + 1, agreed=0)
+
+
+def absorb(trial: Trial, interval: Interval, rules: Rules, design: Design) -> Trial:
+    """Return the trial with an interval's evidence and counts; nothing is decided yet."""
+    effect = 1.0 if rules.dispersion == "auto" else float(rules.dispersion)
+    limits = np.asarray(design.limits)[:, None]
+    judged = (interval.judged / effect)[:, :, None]
+    fails = rate((interval.bad_low / effect)[:, :, None], judged, limits, ODDS)
+    passes = rate((interval.bad_high / effect)[:, :, None], judged, limits, -ODDS)
+    trial = replace(
+        trial,
+        fails=trial.fails.updated(fails),
+        passes=trial.passes.updated(passes),
+        intervals=trial.intervals + 1,
+        seen=trial.seen + 1,
+        blind=0 if interval.complete else trial.blind + 1,
+        steady=trial.steady + 1,
+    )
+    if trial.versions > 1:
+        trial = _compared(trial, interval, rules, effect)
+        trial = replace(trial, split=trial.split.updated(_split(trial, interval)),
+                        weights_before=trial.weights)  # fmt: skip
+    reward = interval.reward if interval.reward is not None else np.zeros(trial.versions)
+    return replace(
+        trial,
+        requests=trial.requests + interval.requests,
+        judged=trial.judged + interval.judged,
+        bad=trial.bad + interval.bad_high,
+        reward=trial.reward + reward,
+        traffic=float(interval.requests.sum()),
+    )
+
+
+def _split(trial: Trial, interval: Interval) -> Array:
+    """Return F7: just after a change every share between the old and the new one is legal."""
+    now, old = np.asarray(trial.weights) / 100, np.asarray(trial.weights_before) / 100
+    share = np.stack([np.maximum(now, old), np.minimum(now, old)], axis=1)[:, :, None]
+    tilts = np.stack([SPLIT, -SPLIT])
+    requests = interval.requests[:, None, None]
+    return rate(requests, interval.requests.sum(), share, tilts)
+
+
+def _compared(trial: Trial, interval: Interval, rules: Rules, effect: float) -> Trial:
+    """Return the trial with its rewards compared, unless they belong to an older split (F6)."""
+    if interval.reward is None or (rules.delay and trial.steady <= rules.delay):
+        return trial
+    rewards, requests = interval.reward / effect, interval.requests / effect
+    guess = common_mean(float(trial.reward.sum()), float(trial.requests.sum()))
+    spread = max(trial.scatter[0] / trial.scatter[1], 1.0) if rules.dispersion == "auto" else 1.0
+    share = np.asarray(trial.weights, float) if rules.delay else requests
+
+    def increment(i: int, j: int, tilts: Array) -> Array:
+        if requests[i] + requests[j] == 0 or share[i] + share[j] == 0:
+            return 0.0 * tilts
+        if rules.reward == "count" or rules.delay:
+            both = rewards[i] + rewards[j]
+            return rate(rewards[i], both, share[i] / (share[i] + share[j]), tilts)
+        return pair(rewards[i], requests[i], rewards[j], requests[j], guess=guess, tilt=tilts)
+
+    every = range(trial.versions)
+    better = np.array([[increment(i, j, EFFECTS) for j in every] for i in every])
+    worse = np.array([increment(i, 0, -EFFECTS) for i in every])
+    return replace(
+        trial,
+        better=trial.better.updated(better / spread),
+        worse=trial.worse.updated(worse / spread),
+        scatter=_scatter(trial, requests, rewards),
+    )
+
+
+def _scatter(trial: Trial, requests: Array, rewards: Array) -> tuple[float, int]:
+    """Return squared scores over their variance, and how many: overdispersion so far (F12)."""
+    total, count = trial.scatter
+    for i in range(1, trial.versions):
+        n, r = requests[0] + requests[i], rewards[0] + rewards[i]
+        variance = requests[0] * requests[i] * r * max(n - r, 0) / max(n * n * (n - 1), 1)
+        if variance > 1:
+            total += (rewards[i] - requests[i] * r / n) ** 2 / variance
+            count += 1
+    return float(total), count
