@@ -106,7 +106,12 @@ def excerpt(body: Any) -> str:
 
 
 def told(error: requests.RequestException) -> str:
-    """Return a network error in one line, without the objects that libraries print."""
+    """Return a network error in one line, with the host, without what libraries print."""
+    host = urlsplit(error.request.url or "").hostname if error.request is not None else None
+    return f"{host}: {_kind(error)}" if host else _kind(error)
+
+
+def _kind(error: requests.RequestException) -> str:
     cause = getattr(error.args[0], "reason", None) if error.args else None
     if isinstance(error, requests.Timeout) or (
         isinstance(cause, HttpTimeout) and not isinstance(cause, NewConnectionError)

@@ -34,7 +34,8 @@ class Right:
     name: str
 
     def __str__(self) -> str:
-        return "-".join(filter(None, (self.verb, self.resource, self.name)))
+        named = "" if self.resource == "leases" else self.name  # a Lease's name is a digest
+        return "-".join(filter(None, (self.verb, self.resource, named)))
 
     def allows(self, request: Request) -> bool:
         """Return whether this right is enough for a request."""

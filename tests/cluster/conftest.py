@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -57,10 +58,13 @@ def place(cluster: Cluster) -> Iterator[Callable[[str], Place]]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no worker is left with it at the end."""
-    items.sort(key=_minutes, reverse=True)
+    """Begin with the files that take longest: a file's tests stay together on one worker."""
+    total: Counter[Path] = Counter()
+    for item in items:
+        total[item.path] += _minutes(item)
+    items.sort(key=lambda item: (-total[item.path], str(item.path)))
 
 
 def _minutes(item: pytest.Item) -> float:
     mark = item.get_closest_marker("minutes")
-    return float(mark.args[0]) if mark else 1.0
+    return float(mark.args[0]) if mark else 0.0

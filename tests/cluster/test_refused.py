@@ -85,13 +85,12 @@ def test_a_missing_right_is_named_by_doctor_and_by_the_run(place: Places, tmp_pa
 
     found = here.cluster.crossfade("doctor", path)
     run = here.submit(path)
-    ended = here.cluster.run("argo", "wait", run, "-n", here.name)
+    ended = here.outcome(run)
 
     assert found.code == 1, found.text
     assert "missing: get web" in found.out
-    assert ended.code == 1
-    told = here.told(run)
-    assert "leases" in told, told
+    assert ended["outcome"] == "failed", ended
+    assert "cannot get resource" in ended["sentence"], ended
     assert here.names("deployments") == []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +16,7 @@ from crossfade.rights import rules_by_namespace
 from crossfade.spec.loading import load
 
 ANY = "any-namespace"
-pytestmark = [pytest.mark.xdist_group("rights"), pytest.mark.minutes(5)]
+pytestmark = pytest.mark.minutes(0.1)
 
 
 def rights(namespace: str, folder: Path) -> list[Right]:
@@ -37,9 +36,10 @@ def _installed() -> list[dict]:  # type: ignore[type-arg]
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test a right."""
-    if "right" in metafunc.fixturenames:
+    if "number" in metafunc.fixturenames:
         with TemporaryDirectory() as folder:
-            metafunc.parametrize("right", rights(ANY, Path(folder)), ids=str)
+            known = rights(ANY, Path(folder))
+        metafunc.parametrize("number", range(len(known)), ids=map(str, known))
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +80,11 @@ def test_the_rights_are_enough(asked: tuple[str, set[Request]]) -> None:
     assert refused == []
 
 
-def test_a_run_needs(right: Right, asked: tuple[str, set[Request]], tmp_path: Path) -> None:
+def test_a_run_needs(number: int, asked: tuple[str, set[Request]], tmp_path: Path) -> None:
     namespace, made = asked
-    own = replace(right, namespace=namespace)
-    others = [other for other in rights(namespace, tmp_path) if other != own]
+    every = rights(namespace, tmp_path)
+    own = every[number]
+    others = [other for other in every if other != own]
 
     only = [r for r in made if own.allows(r) and not any(o.allows(r) for o in others)]
 

@@ -11,6 +11,7 @@ from cluster import Place, until
 from crossfade import Rollout
 
 Places = Callable[[str], Place]
+pytestmark = pytest.mark.minutes(1.5)
 MINUTE = "* * * * *"
 
 
@@ -37,7 +38,8 @@ def test_python_submits_through_the_argo_server(place: Places, tmp_path: Path) -
     run = rollout.submit(here.cluster.server)
 
     assert here.outcome(run)["outcome"] == "promoted"
-    assert here.get("workflow", run)["status"]["phase"] == "Succeeded"
+    until(lambda: here.get("workflow", run)["status"]["phase"] == "Succeeded" or None,
+          "Argo shows the run as succeeded", 60)  # fmt: skip
 
 
 def test_a_workflow_template_starts_with_parameters_as_the_argo_ui_does(

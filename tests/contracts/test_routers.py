@@ -30,7 +30,8 @@ class Kind:
 
 
 def destination(host: str, **weight: int) -> dict[str, Any]:
-    return {"destination": {"host": host}, "retries": 3, **weight}
+    headers = {"response": {"set": {"version": host}}}
+    return {"destination": {"host": host}, "headers": headers, **weight}
 
 
 KINDS = {

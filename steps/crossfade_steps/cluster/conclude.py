@@ -44,8 +44,9 @@ def conclude(stage: Stage) -> Ended:
         print(f"note: {note}", flush=True)
     entry = record.outcome(ended.outcome, ended.sentence, ended.winner)
     stage.run.record.append(record.at(entry, stage.run.clock.now()))
-    stage.lease.release()
-    with suppress(CrossfadeError):  # the outcome is what counts; a report can be made again
+    with suppress(CrossfadeError):  # the outcome is what counts: a Lease ends by itself
+        stage.lease.release()
+    with suppress(CrossfadeError):  # and a report can be made again
         stage.store.publish(page(stage.entries()))
     return ended
 

@@ -32,13 +32,13 @@ class StepFailed(CrossfadeError):
 
 
 def check(stage: Stage) -> Outputs:
-    """Take the Lease, make the run's state, and start the guard; no weight has moved yet."""
+    """Make the run's state, take the Lease, and start the guard; no weight has moved yet."""
     run = stage.run
     policies.settings(run.bundle.policy)
-    stage.lease.take()
     stage.store.create(labels_of(run.bundle), facts_of(stage))
     if not stage.entries():
         stage.store.append(record.header(run.name, run.bundle, run.clock.now()))
+    stage.lease.take()
     promoted = [manifest for documents in run.bundle.promote.values() for manifest in documents]
     for manifest in (*run.bundle.deploy, *promoted):
         stage.kube.require(manifest)
@@ -165,13 +165,25 @@ def _after(stage: Stage, decision: Decision) -> dict[str, str]:
 def restore(stage: Stage) -> Outputs:
     """Bring all traffic back to the phase's safe weights."""
     weights = safety.settle(stage.run)
-    concluded = record.last(stage.entries(), "concluded")
+    concluded = record.last(stage.entries(), "concluded") or _unapproved(stage)
     text = concluded["sentence"] if concluded is not None else "restored"
     if weights is not None:
         stage.store.append(record.settled(weights))
     if concluded is not None and Outcome(concluded["outcome"]) not in GOOD:
         raise StepFailed(f"{concluded['outcome']}: {text}")
     return {"summary": text}
+
+
+def _unapproved(stage: Stage) -> record.Entry | None:
+    """Conclude a run whose winner a person did not let through; None for any other run."""
+    decided = record.last(stage.entries(), "decision")
+    winner = None if decided is None else decided["decision"]["winner"]
+    if decided is None or decided["decision"]["outcome"] != Outcome.PROMOTED:
+        return None
+    text = f"{winner} won but was not approved: the baseline serves all traffic"
+    concluded = record.concluded(Outcome.KEPT, text, winner)
+    stage.store.append(concluded)
+    return concluded
 
 
 def finish(stage: Stage) -> Outputs:

@@ -16,8 +16,9 @@ class Rules(BaseModel):
     """The policy's settings; every default is the one that was simulated (decision.md 3.1).
 
     ``alpha``, ``alpha_rollback`` and ``alpha_split`` bound false promotion, false rollback and a
-    false split alarm, each over the whole run.  ``increment`` and ``max_weight`` are percent; ``risk_budget``
-    is bad requests above a limit that one interval may cost; ``min_requests`` is by version;
+    false split alarm, each over the whole run.  ``increment`` and ``max_weight`` are percent;
+    ``risk_budget`` is bad requests above a limit that one interval may cost; ``min_requests`` is by
+    version;
     ``delay`` is the p99 of a reward's delay in intervals; ``dispersion`` is the design effect of
     requests that belong together (sticky users), or ``auto``.
     """
