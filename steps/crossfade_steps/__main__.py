@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from crossfade import record
-from crossfade.contract import DOCTOR, GUARD, ITERATE, OUTPUT_FOLDER, STEPS
+from crossfade.contract import DOCTOR, GUARD, ITERATE, OUTPUT_FOLDER, REPORT_FILE, STEPS
 from crossfade.errors import CrossfadeError, SpecError
 from crossfade_steps.run import Stopped
 
@@ -62,6 +62,9 @@ def write(outputs: Mapping[str, str], folder: Path) -> None:
     """Write a file an output: plain ASCII, since Argo's templates break on control characters."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, value in outputs.items():
+        if name == REPORT_FILE:  # a file to be kept, not a value that Argo reads
+            (folder / name).write_text(value, encoding="utf-8")
+            continue
         text = value.encode("ascii", "replace").decode()
         text = "".join(c if c.isprintable() else " " for c in text).replace("{{", "{ {")
         (folder / name).write_text(text[:MOST_SUMMARY])

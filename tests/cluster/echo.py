@@ -31,6 +31,20 @@ async def answer(request: web.Request) -> web.Response:
     return web.json_response({"version": VERSION}, status=status, headers={"version": VERSION})
 
 
+FILES: dict[str, bytes] = {}
+
+
+async def keep(request: web.Request) -> web.Response:
+    """Keep what is put, as a store of artifacts does."""
+    FILES[request.path] = await request.read()
+    return web.Response(status=201)
+
+
+async def files(request: web.Request) -> web.Response:
+    """Answer with everything that was put."""
+    return web.Response(body=b"".join(FILES.values()))
+
+
 async def metrics(request: web.Request) -> web.Response:
     """Answer Prometheus."""
     return web.Response(body=generate_latest(REGISTRY), content_type="text/plain")
@@ -42,6 +56,8 @@ def main() -> None:
     REQUESTS.labels("500")
     app = web.Application()
     app.router.add_get("/metrics", metrics)
+    app.router.add_put("/{path:.*}", keep)
+    app.router.add_get("/files", files)
     app.router.add_route("*", "/{path:.*}", answer)
     web.run_app(app, port=int(os.environ.get("PORT", "8080")), print=None, access_log=None)
 

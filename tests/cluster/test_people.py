@@ -5,12 +5,38 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import light
 import pytest
 
 from cluster import Place, until
 
 Places = Callable[[str], Place]
+
+
+def repository(namespace: str) -> list[dict[str, Any]]:
+    """Return an artifact repository over plain HTTP, and the right to read its password."""
+    where = f"""artifactory:
+  repoURL: http://store.{namespace}.svc.cluster.local/kept
+  usernameSecret: {{name: store, key: user}}
+  passwordSecret: {{name: store, key: password}}
+"""
+    default = {"workflows.argoproj.io/default-artifact-repository": "main"}
+    group = "rbac.authorization.k8s.io"
+    rules = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"],
+              "resourceNames": ["store"]}]  # fmt: skip
+    account = {"kind": "ServiceAccount", "name": "crossfade", "namespace": namespace}
+    return [
+        {"apiVersion": "v1", "kind": "ConfigMap", "data": {"main": where},
+         "metadata": {"name": "artifact-repositories", "annotations": default}},
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "store"},
+         "stringData": {"user": "u", "password": "p"}},
+        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": {"name": "store"},
+         "rules": rules},
+        {"apiVersion": f"{group}/v1", "kind": "RoleBinding", "metadata": {"name": "store"},
+         "roleRef": {"apiGroup": group, "kind": "Role", "name": "store"}, "subjects": [account]},
+    ]  # fmt: skip
 
 
 @pytest.mark.minutes(3)
@@ -66,6 +92,22 @@ def test_the_outcome_is_told_as_an_event_and_as_a_report(place: Places, tmp_path
                                 "jsonpath={.items[*].reason}").split()  # fmt: skip
     assert told.count("Decided") == 3
     assert "Promoted" in told
+
+
+def test_the_report_is_an_artifact_where_a_repository_is(place: Places, tmp_path: Path) -> None:
+    here = place("artifact")
+    store = light.deployment("store", here.cluster.images["executor"], {})
+    here.cluster.apply(store, light.service("store"), *repository(here.name),
+                       namespace=here.name)  # fmt: skip
+    path = here.prepare(tmp_path, iterations=2, reportArtifact=True)
+
+    run = here.submit(path)
+
+    assert here.outcome(run)["outcome"] in ("promoted", "inconclusive")
+    proxy = f"/api/v1/namespaces/{here.name}/services/store:80/proxy/files"
+    kept = until(lambda: here.cluster.kubectl("get", "--raw", proxy) or None, "the artifact", 60)
+    assert kept.startswith("<!doctype html>")
+    assert f"<td>{run}" in kept
 
 
 @pytest.mark.minutes(3)

@@ -17,6 +17,8 @@ IMAGE_VARIABLE = "CROSSFADE_IMAGE"
 BUNDLE_BY_NAME, BUNDLE_KEY = "configmap:", "bundle"
 """How a bundle too large for a parameter is named, and the key that holds it."""
 MODULE = "crossfade_steps"
+REPORT_FILE = "report.html"
+"""What the last step leaves beside its outputs, for a workflow that keeps it as an artifact."""
 
 
 @dataclass(frozen=True, slots=True)

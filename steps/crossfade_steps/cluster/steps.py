@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from crossfade import contract, policies, record
 from crossfade.errors import BackendError, CrossfadeError
+from crossfade.report.page import page
 from crossfade.verdict import Decision, Outcome
 from crossfade_steps import deploy as deploying
 from crossfade_steps import loop, safety
@@ -191,7 +192,8 @@ def finish(stage: Stage) -> Outputs:
     if stage.store.find() is None:
         return {"outcome": Outcome.FAILED.value, "summary": "the run never began"}
     ended = conclude(stage)
-    return {"outcome": ended.outcome.value, "summary": ended.sentence}
+    found = {"outcome": ended.outcome.value, "summary": ended.sentence}
+    return {**found, contract.REPORT_FILE: page(stage.entries())}
 
 
 def _restore(summary: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from hera.workflows import Parameter, Step, Steps, Suspend
 from hera.workflows import models as m
 
 from crossfade import contract
-from crossfade.compiler.templates import Containers, own_inputs
+from crossfade.compiler.templates import Containers, own_inputs, report
 from crossfade.spec.rollout import Approval, Bundle, Loop
 
 LONG_INTERVAL = 60
@@ -27,7 +27,8 @@ def add_templates(bundle: Bundle, containers: Containers) -> None:
     for step in (contract.CHECK, contract.DEPLOY, contract.LOAD, contract.RESTORE,
                  contract.PROMOTE, contract.VERIFY):  # fmt: skip
         containers.template(step)
-    containers.template(contract.FINISH, retries=5)
+    kept = [report()] if bundle.report_artifact else []
+    containers.template(contract.FINISH, retries=5, artifacts=kept)
     if bundle.loop is Loop.POD:
         containers.template(contract.ITERATE)
     else:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hera.workflows import Container, ContainerNode, ContainerSet, Parameter
+from hera.workflows import (
+    Artifact,
+    Container,
+    ContainerNode,
+    ContainerSet,
+    NoneArchiveStrategy,
+    Parameter,
+)
 from hera.workflows import models as m
 
-from crossfade.contract import IMAGE_VARIABLE, MODULE, OUTPUT_FOLDER, Step
+from crossfade.contract import IMAGE_VARIABLE, MODULE, OUTPUT_FOLDER, REPORT_FILE, Step
 
 VOLUME = "outputs"
 USER = 65532
@@ -22,12 +30,14 @@ class Containers:
 
     image: str
 
-    def template(self, step: Step, *, name: str | None = None, retries: int = 3) -> Container:
+    def template(
+        self, step: Step, *, retries: int = 3, artifacts: Sequence[Artifact] = ()
+    ) -> Container:
         """Return the template of a step: inputs that are not the workflow's own, and outputs."""
         return Container(
-            name=name or step.name,
+            name=step.name,
             inputs=_inputs(step),
-            outputs=_outputs(step),
+            outputs=[*_outputs(step), *artifacts],
             retry_strategy=retry(retries),
             **self._body(step),
         )
@@ -97,6 +107,12 @@ def _outputs(step: Step) -> list[Parameter]:
         )
         for name, default in zip(step.outputs, step.defaults, strict=True)
     ]
+
+
+def report() -> Artifact:
+    """Return the report as an artifact: as it is, and no trouble where there is none."""
+    path = f"{OUTPUT_FOLDER}/{REPORT_FILE}"
+    return Artifact(name="report", path=path, archive=NoneArchiveStrategy(), optional=True)
 
 
 def _mount() -> m.VolumeMount:

@@ -113,6 +113,7 @@ class RolloutSpec(Model):
     service_account: str | None = None
     deadline: str | None = None
     ready_timeout: str | None = None
+    report_artifact: bool = False
 
 
 class Rollout(Model, extra="ignore"):
@@ -151,6 +152,7 @@ class Bundle(Model):
     service_account: str | None = None
     deadline: str | None = None
     ready_timeout: str | None = None
+    report_artifact: bool = False
 
     def to_json(self) -> str:
         """Return canonical JSON: sorted keys, ASCII only, no spaces, defaults left out."""
