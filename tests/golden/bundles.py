@@ -49,6 +49,7 @@ CASES: dict[str, tuple[Bundle, dict[str, Any]]] = {
     "template": (bundle(), {"kind": "template"}),
     "cron": (bundle(loop="pod"), {"kind": "cron", "schedule": "0 2 * * *"}),
     "approval": (bundle(approval="before-promote"), {}),
+    "artifact": (bundle(loop="pod", report_artifact=True), {}),
     "large": (
         bundle(promote={"web-v2": [{"kind": "X", "data": "0123456789abcdef" * 2048}]}),
         {},

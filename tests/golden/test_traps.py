@@ -91,11 +91,14 @@ def test_the_lock_did_not_vanish(name: str) -> None:
 
 
 @every
-def test_no_script_no_resource_no_daemon_no_memo_no_artifact(name: str) -> None:
+def test_no_script_no_resource_no_daemon_no_memo_and_no_artifact_unless_asked(name: str) -> None:
     for template in templates(name):
         forbidden = {"script", "resource", "daemon", "memoize", "http", "plugin", "data"}
         assert forbidden.isdisjoint(template)
-        assert "artifacts" not in template.get("inputs", {}) | template.get("outputs", {})
+        assert "artifacts" not in template.get("inputs", {})
+        kept = template.get("outputs", {}).get("artifacts", [])
+        asked = name == "artifact" and template["name"] == "finish"
+        assert [artifact["optional"] for artifact in kept] == ([True] if asked else [])
 
 
 def test_compiling_leaves_hera_s_global_settings_alone() -> None:

@@ -6,15 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from crossfade import Rollout, record
-from crossfade.rights import rights, rules_by_namespace
+from crossfade.errors import BackendError
+from crossfade.rights import installed_rules, rights, rules_by_namespace
 from crossfade.verdict import Outcome
-from crossfade_steps.cluster import load, workflow
+from crossfade_steps.cluster import events, load, workflow
 from crossfade_steps.cluster.conclude import intended
 from crossfade_steps.cluster.readiness import pod_troubles, rollout_reason
+from crossfade_steps.ports import ObjectKey
+from crossfade_steps.record_file import RecordFile
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "workflows" / "examples" / "iris"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "workflows" / "examples" / "iris"
 RUNNING = workflow.State(there=True)
 STOPPED = workflow.State(there=True, ended=True, shutdown="Stop")
 
@@ -103,3 +108,73 @@ def test_feedback_becomes_a_job_that_rewards_the_version_that_answered() -> None
     pod = job["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
     assert pod["containers"][0]["image"] == "image"
+
+
+def test_only_a_candidate_s_workload_may_be_deleted_and_a_service_never_changed() -> None:
+    bundle = Rollout.load(EXAMPLE).bundle
+    found = {
+        (namespace, rule["resources"][0]): rule["verbs"]
+        for namespace, rules in rules_by_namespace(bundle).items()
+        for rule in rules
+        if rule.get("resourceNames")
+    }
+
+    assert found["ns-baseline", "seldondeployments"] == ["get", "patch"]
+    assert found["ns-candidate", "seldondeployments"] == ["get", "patch", "delete"]
+
+
+def test_what_doctor_asks_for_is_what_the_installation_gives() -> None:
+    documents = yaml.safe_load_all((ROOT / "install" / "account.yaml").read_text())
+    role = next(document for document in documents if document["kind"] == "Role")
+
+    assert installed_rules() == role["rules"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (record.outcome(Outcome.PROMOTION_FAILED, "not verified", "v2"), "PromotionFailed"),
+        (record.put_back({"a": 1, "b": 99}, {"a": 50, "b": 50}), "PutBack"),
+        (record.not_applied(3, "409"), "NotApplied"),
+        (record.trouble("deploy", "no"), "Trouble"),
+    ],
+)
+def test_trouble_is_an_event_of_type_warning(entry: dict[str, Any], reason: str) -> None:
+    told = events.news(entry)
+
+    assert told is not None
+    assert told[:2] == ("Warning", reason)
+
+
+def test_what_is_no_news_is_no_event() -> None:
+    assert events.news(record.applied(1, {"a": 100})) is None
+
+
+class Refusing:
+    """A cluster that takes no events."""
+
+    def get(self, key: ObjectKey) -> dict[str, Any]:
+        return {"metadata": {"uid": "1"}}
+
+    def create(self, manifest: dict[str, Any]) -> None:
+        raise BackendError("403")
+
+
+def test_a_run_goes_on_when_its_news_cannot_be_told(tmp_path: Path) -> None:
+    kept = RecordFile(tmp_path / "record.jsonl")
+    kept.namespace, kept.run = "ns", "run"  # type: ignore[attr-defined]
+    told = events.Announced(kept, Refusing(), FakeClock())  # type: ignore[arg-type]
+
+    told.append(record.trouble("deploy", "no"))
+
+    assert [entry["type"] for entry in told.entries()] == ["trouble"]
+
+
+class FakeClock:
+    """Time stands still."""
+
+    def now(self) -> float:
+        return 0.0
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("nobody sleeps here")
