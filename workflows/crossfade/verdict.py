@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 
 class Judgement(StrEnum):
@@ -35,13 +36,43 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """What a metric's counts mean: a total, a fraction or mean of two counters, a percentile.
+
+    The metric's own value is ``scale`` times the ratio (100 for percent).
+    """
+
+    kind: Literal["total", "fraction", "mean", "quantile"]
+    quantile: float | None = None
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much a metric's counters grew in one window.
+
+    ``total`` is the numerator (or the only counter), ``count`` the denominator; of a percentile,
+    ``cumulative`` counts values up to each of the finite ``edges`` and, at its end, all of them.
+    """
+
+    total: float
+    count: float | None = None
+    edges: tuple[float, ...] = ()
+    cumulative: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """One metric of one version: a finite value, or the reason why there is none."""
+    """One metric of one version: a finite value, or the reason why there is none.
+
+    ``counts`` are there where the metric counts something and both ends of the window were read.
+    """
 
     value: float | None
     reason: str = ""
     query: str = ""
     warnings: tuple[str, ...] = ()
+    counts: Counts | None = None
 
     def __post_init__(self) -> None:
         if self.value is not None and not math.isfinite(self.value):
@@ -54,13 +85,16 @@ class Observation:
 
     ``iteration`` counts from 1; ``elapsed_seconds`` is since the run's start, the same for all
     queries; ``weights`` (percent by version name) were in force; ``readings`` is keyed by metric
-    (``namespace/name``), then by version name.
+    (``namespace/name``), then by version name.  ``shapes`` says by metric what is counted;
+    ``until`` is the end of the counts' window (seconds since the epoch), 0 where none was read.
     """
 
     iteration: int
     elapsed_seconds: int
     weights: Mapping[str, int]
     readings: Mapping[str, Mapping[str, Reading]] = field(default_factory=dict)
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    until: float = 0.0
 
     def value(self, metric: str, version: str) -> float | None:
         """Return the value read, or None when it is unknown for whatever reason."""

@@ -1,0 +1,157 @@
+"""What a query counts: the counters under its aggregations, so that increments can be read.
+
+A ratio of two counters is a fraction or a mean, ``histogram_quantile`` over buckets a percentile;
+whatever is not of these shapes stays a bare value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import promql_parser
+
+from crossfade.verdict import Counts, Shape
+
+RATES = ("rate", "increase")
+COUNTERS = ("_total", "_count", "_sum", "_bucket")
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """A query's shape and its counters as bare selectors, the denominator second."""
+
+    shape: Shape
+    selectors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    selector: str
+    function: str
+
+
+@cache
+def counting(query: str) -> Counting | None:
+    """Return what an interpolated query counts, None when it is not of a shape that is known."""
+    try:
+        tree = _bare(promql_parser.parse(query))
+    except ValueError:
+        return None
+    tree, scale = _scaled(tree)
+    if _is_quantile(tree):
+        return _quantile(tree)
+    if isinstance(tree, promql_parser.BinaryExpr) and _operator(tree) == "/":
+        top, own = _scaled(_bare(tree.lhs))  # 100 * a / b reads as (100 * a) / b
+        return _ratio(_counter(top), _counter(tree.rhs), scale * own)
+    whole = _counter(tree)
+    if whole is None or scale != 1:
+        return None
+    return Counting(Shape("total"), (whole.selector,))
+
+
+def _ratio(top: _Counter | None, bottom: _Counter | None, scale: float) -> Counting | None:
+    if top is None or bottom is None or top.function != bottom.function:
+        return None
+    names = [c.selector.partition("{")[0] for c in (top, bottom)]
+    is_mean = names[0].endswith("_sum") and names[1] == names[0].removesuffix("_sum") + "_count"
+    shape = Shape("mean" if is_mean else "fraction", scale=scale)
+    return Counting(shape, (top.selector, bottom.selector))
+
+
+def _quantile(tree: Any) -> Counting | None:
+    level, buckets = tree.args
+    found = _counter(buckets, by="le")
+    if found is None or not isinstance(level, promql_parser.NumberLiteral):
+        return None
+    if not found.selector.partition("{")[0].endswith("_bucket"):
+        return None
+    return Counting(Shape("quantile", quantile=float(level.val)), (found.selector,))
+
+
+def _is_quantile(tree: Any) -> bool:
+    return isinstance(tree, promql_parser.Call) and tree.func.name == "histogram_quantile"
+
+
+def _scaled(tree: Any) -> tuple[Any, float]:
+    """Return the expression under a constant factor, and the factor."""
+    if isinstance(tree, promql_parser.BinaryExpr) and _operator(tree) == "*":
+        left, right = _bare(tree.lhs), _bare(tree.rhs)
+        for factor, rest in ((right, left), (left, right)):
+            if isinstance(factor, promql_parser.NumberLiteral) and factor.val > 0:
+                return rest, float(factor.val)
+    return tree, 1.0
+
+
+def _counter(tree: Any, by: str = "") -> _Counter | None:
+    """Return the one counter under sums, rates, ``> 0`` and ``or vector(0)``."""
+    tree = _bare(tree)
+    if isinstance(tree, promql_parser.AggregateExpr):
+        labels = str(tree.modifier) if tree.modifier is not None else ""
+        fine = str(tree.op) == "sum" and labels in ("", f"by ({by})")
+        return _counter(tree.expr, by) if fine else None
+    if isinstance(tree, promql_parser.BinaryExpr):
+        harmless = _is_zero(tree.rhs) and _operator(tree) in ("or", ">")
+        return _counter(tree.lhs, by) if harmless else None
+    if isinstance(tree, promql_parser.Call):
+        inner = tree.args[0] if tree.func.name in RATES else None
+        if not isinstance(inner, promql_parser.MatrixSelector):
+            return None
+        return _selected(inner.vector_selector, tree.func.name)
+    if isinstance(tree, promql_parser.VectorSelector) and str(tree.name).endswith(COUNTERS):
+        return _selected(tree, "")
+    return None
+
+
+def _selected(node: Any, function: str) -> _Counter | None:
+    if node.offset is not None or node.at is not None:
+        return None  # a query about another time
+    return _Counter(str(node), function)
+
+
+def _is_zero(tree: Any) -> bool:
+    tree = _bare(tree)
+    if isinstance(tree, promql_parser.Call) and tree.func.name == "vector":
+        tree = _bare(tree.args[0])
+    return isinstance(tree, promql_parser.NumberLiteral) and tree.val == 0
+
+
+def _operator(tree: Any) -> str:
+    return str(tree.op).split()[0]
+
+
+def _bare(tree: Any) -> Any:
+    while isinstance(tree, promql_parser.ParenExpr):
+        tree = tree.expr
+    return tree
+
+
+Series = dict[frozenset[tuple[str, str]], float]
+
+
+def increments(before: Series, after: Series) -> Series:
+    """Return how much each series grew; one that fell was reset and counts from zero again.
+
+    A series that is new counts from zero too (a pod that started); one that is gone adds nothing.
+    """
+    found = {}
+    for labels, value in after.items():
+        old = before.get(labels, 0.0)
+        found[labels] = value - old if value >= old else value
+    return found
+
+
+def counted(shape: Shape, grown: tuple[Series, ...]) -> Counts:
+    """Return a window's counts from the growth of the shape's counters."""
+    totals = [sum(series.values()) for series in grown]
+    if shape.kind != "quantile":
+        return Counts(total=totals[0], count=totals[1] if len(totals) > 1 else None)
+    by_edge: dict[float, float] = {}
+    for labels, value in grown[0].items():
+        edge = float(dict(labels)["le"])
+        by_edge[edge] = by_edge.get(edge, 0.0) + value
+    edges = sorted(by_edge)
+    cumulative = tuple(by_edge[edge] for edge in edges)
+    finite = tuple(edge for edge in edges if edge < float("inf"))
+    return Counts(total=cumulative[-1] if cumulative else 0.0, edges=finite, cumulative=cumulative)
