@@ -17,6 +17,10 @@ MOST_DRIFTS = 3
 """How often weights that somebody else changed are put back before the run is contested."""
 
 
+SCRAPE_SECONDS = 15.0
+"""How far apart scrapes are taken to be where the rollout does not say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a run is: iterations decided, weights expected, the policy's state, and more.
@@ -112,12 +116,26 @@ def decide(
         elapsed_seconds=max(1, math.floor(run.clock.now() - start)),
         weights=weights,
         budget_seconds=_budget(experiment.spec.duration.interval_seconds),
+        window=window(run, start, state),
     )
     settings = policies.settings(run.bundle.policy)
     decision, new_state = policy.decide(experiment, settings, observation, state)
     entry = record.decision(observation, decision, new_state)
     run.record.append(record.at(entry, run.clock.now()))
     return decision, new_state
+
+
+def window(run: Run, start: float, state: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the window that a policy of counts reads now; None for any other policy.
+
+    It begins where the last one that was read ended, and ends a scrape ago: the newest scrape of
+    some series may still be missing.
+    """
+    if not policies.counts(run.bundle.policy.name):
+        return None
+    delay = float(run.bundle.prometheus.get("scrape_interval") or SCRAPE_SECONDS)
+    since = float(state.get("until") or start - delay)
+    return since, max(since, run.clock.now() - delay)
 
 
 def apply(run: Run, decision: Decision) -> dict[str, int]:

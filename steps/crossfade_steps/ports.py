@@ -62,13 +62,18 @@ class Objects(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MetricRequest:
-    """One metric asked for one version, at one common elapsed time (whole seconds, >= 1)."""
+    """One metric asked for one version, at one common elapsed time (whole seconds, >= 1).
+
+    With a ``window`` (since, until; seconds since the epoch) a store that can count says how much
+    the metric's counters grew in it.
+    """
 
     metric: Metric
     key: str
     version: str
     variables: Mapping[str, str]
     elapsed_seconds: int
+    window: tuple[float, float] | None = None
 
 
 class MetricSource(Protocol):

@@ -5,22 +5,29 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from crossfade.counting import counting
 from crossfade.errors import SpecError
 from crossfade.spec.experiment import Experiment
+from crossfade.spec.interpolation import interpolate
 from crossfade.spec.metric import Metric
-from crossfade.verdict import Observation, Reading
+from crossfade.verdict import Observation, Reading, Shape
+from crossfade_steps.metrics import kind_of
 from crossfade_steps.ports import MetricRequest, MetricSource
 
 WORKERS = 16
 Answer = tuple[MetricRequest, Reading | BaseException]
 
 
+Window = tuple[float, float]
+
+
 def requests_for(
-    experiment: Experiment, metrics: Mapping[str, Metric], elapsed_seconds: int
-) -> list[MetricRequest]:
+    experiment: Experiment, metrics: Mapping[str, Metric], elapsed_seconds: int,
+    window: Window | None = None,
+) -> list[MetricRequest]:  # fmt: skip
     """Return one request a metric and version, metrics that count samples included."""
     keys = dict.fromkeys(experiment.metric_references())
     for key in tuple(keys):
@@ -35,6 +42,7 @@ def requests_for(
             version.name,
             {variable.name: variable.value for variable in version.variables},
             elapsed_seconds,
+            window,
         )
         for key in keys
         if key in metrics
@@ -51,21 +59,39 @@ def observe(
     elapsed_seconds: int,
     weights: Mapping[str, int],
     budget_seconds: float,
+    window: Window | None = None,
 ) -> Observation:
-    """Return what all metrics say now.
+    """Return what all metrics say now, and what they count in a window (seconds since the epoch).
 
     What has not answered within ``budget_seconds`` is a reading without a value: one hanging
     metric keeps no other from being judged (faults C19).  Raises ``SpecError`` for a request that
     no retry can mend.
     """
-    wanted = requests_for(experiment, metrics, elapsed_seconds)
+    wanted = requests_for(experiment, metrics, elapsed_seconds, window)
     late = Reading(None, f"no answer within {budget_seconds:g} s")
     readings: dict[str, dict[str, Reading]] = {}
     for request in wanted:
         readings.setdefault(request.key, {})[request.version] = late
     for request, answer in _ask_all(wanted, sources, budget_seconds):
         readings[request.key][request.version] = _reading(answer)
-    return Observation(iteration, elapsed_seconds, dict(weights), readings)
+    until = 0.0 if window is None else window[1]
+    shapes = {} if window is None else shapes_of(wanted)
+    return Observation(iteration, elapsed_seconds, dict(weights), readings, shapes, until)
+
+
+def shapes_of(requests: Sequence[MetricRequest]) -> dict[str, Shape]:
+    """Return what each metric's query counts, where it counts anything."""
+    found: dict[str, Shape] = {}
+    for request in requests:
+        text = request.metric.query
+        if text is None or request.key in found or kind_of(request.metric) != "prometheus":
+            continue
+        query = interpolate(text, request.version, request.variables, request.elapsed_seconds,
+                            where=f"metric {request.key}").strip()  # fmt: skip
+        counted = counting(query)
+        if counted is not None:
+            found[request.key] = counted.shape
+    return found
 
 
 def _reading(answer: Reading | BaseException) -> Reading:

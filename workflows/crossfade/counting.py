@@ -6,7 +6,7 @@ whatever is not of these shapes stays a bare value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -20,16 +20,26 @@ COUNTERS = ("_total", "_count", "_sum", "_bucket")
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """A query's shape and its counters as bare selectors, the denominator second."""
+    """A query's shape and its counters as bare selectors, the denominator second.
+
+    A first counter without any series is zero where ``absent_is_zero``: it counts some of what the
+    second one counts, or the query itself says ``or vector(0)``.
+    """
 
     shape: Shape
     selectors: tuple[str, ...]
+    absent_is_zero: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Counter:
     selector: str
     function: str
+    or_zero: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.selector.partition("{")[0]
 
 
 @cache
@@ -48,16 +58,17 @@ def counting(query: str) -> Counting | None:
     whole = _counter(tree)
     if whole is None or scale != 1:
         return None
-    return Counting(Shape("total"), (whole.selector,))
+    return Counting(Shape("total"), (whole.selector,), whole.or_zero)
 
 
 def _ratio(top: _Counter | None, bottom: _Counter | None, scale: float) -> Counting | None:
     if top is None or bottom is None or top.function != bottom.function:
         return None
-    names = [c.selector.partition("{")[0] for c in (top, bottom)]
-    is_mean = names[0].endswith("_sum") and names[1] == names[0].removesuffix("_sum") + "_count"
+    family = top.name.removesuffix("_sum")
+    is_mean = family != top.name and bottom.name == f"{family}_count"
     shape = Shape("mean" if is_mean else "fraction", scale=scale)
-    return Counting(shape, (top.selector, bottom.selector))
+    zero = top.or_zero or top.name == bottom.name
+    return Counting(shape, (top.selector, bottom.selector), zero)
 
 
 def _quantile(tree: Any) -> Counting | None:
@@ -65,7 +76,7 @@ def _quantile(tree: Any) -> Counting | None:
     found = _counter(buckets, by="le")
     if found is None or not isinstance(level, promql_parser.NumberLiteral):
         return None
-    if not found.selector.partition("{")[0].endswith("_bucket"):
+    if not found.name.endswith("_bucket"):
         return None
     return Counting(Shape("quantile", quantile=float(level.val)), (found.selector,))
 
@@ -92,8 +103,7 @@ def _counter(tree: Any, by: str = "") -> _Counter | None:
         fine = str(tree.op) == "sum" and labels in ("", f"by ({by})")
         return _counter(tree.expr, by) if fine else None
     if isinstance(tree, promql_parser.BinaryExpr):
-        harmless = _is_zero(tree.rhs) and _operator(tree) in ("or", ">")
-        return _counter(tree.lhs, by) if harmless else None
+        return _guarded(tree, by)
     if isinstance(tree, promql_parser.Call):
         inner = tree.args[0] if tree.func.name in RATES else None
         if not isinstance(inner, promql_parser.MatrixSelector):
@@ -102,6 +112,15 @@ def _counter(tree: Any, by: str = "") -> _Counter | None:
     if isinstance(tree, promql_parser.VectorSelector) and str(tree.name).endswith(COUNTERS):
         return _selected(tree, "")
     return None
+
+
+def _guarded(tree: Any, by: str) -> _Counter | None:
+    """Return the counter of ``x > 0`` and of ``x or vector(0)``."""
+    operator = _operator(tree)
+    if operator not in ("or", ">") or not _is_zero(tree.rhs):
+        return None
+    found = _counter(tree.lhs, by)
+    return replace(found, or_zero=True) if found is not None and operator == "or" else found
 
 
 def _selected(node: Any, function: str) -> _Counter | None:

@@ -12,6 +12,7 @@ from crossfade_steps import promote
 from crossfade_steps.cluster import workflow
 from crossfade_steps.cluster.conclude import GOOD, deployed_of
 from crossfade_steps.cluster.stage import Stage
+from crossfade_steps.iteration import window
 from crossfade_steps.reading import observe
 
 APPROVAL = "approval"
@@ -72,12 +73,14 @@ def watch(stage: Stage) -> Mapping[str, str]:
     run, entries = stage.run, stage.entries()
     interval = run.bundle.experiment.spec.duration.interval_seconds
     due = run.clock.now() + interval
+    last = record.last(entries, "decision")
+    state: Mapping[str, Any] = {} if last is None else record.read_decision(last)[2]
     key = workflow.key(stage.namespace, stage.store.run)
     while not workflow.answered(stage.kube.get(key), APPROVAL):
         run.raise_alarm()
         if run.clock.now() >= due:
             due += interval
-            missed = _missed(stage, entries)
+            missed, state = _missed(stage, entries, state)
             if missed:
                 text = f"{missed} while approval was awaited"
                 stage.store.append(record.concluded(Outcome.ROLLED_BACK, text, None))
@@ -87,20 +90,23 @@ def watch(stage: Stage) -> Mapping[str, str]:
     return {"summary": "approval was answered, no alarm"}
 
 
-def _missed(stage: Stage, entries: list[Mapping[str, Any]]) -> str:
-    """Return the sentence of an objective that the winner misses now, empty when it misses none."""
+def _missed(
+    stage: Stage, entries: list[Mapping[str, Any]], state: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any]]:
+    """Return the sentence of an objective that the winner misses now, empty for none, and state."""
     run, last = stage.run, record.last(entries, "decision")
-    if last is None:
-        return ""
-    _, decision, state = record.read_decision(last)
-    experiment, policy = run.bundle.experiment, policies.load(run.bundle.policy.name)
     started = record.last(entries, "started")
-    elapsed = run.clock.now() - float(started["start"]) if started is not None else 1
+    if last is None or started is None:
+        return "", state
+    _, decision, _ = record.read_decision(last)
+    start = float(started["start"])
+    experiment, policy = run.bundle.experiment, policies.load(run.bundle.policy.name)
     observation = observe(
         experiment, run.bundle.metrics, run.sources, iteration=decision.iteration,
-        elapsed_seconds=max(1, int(elapsed)), weights=dict(decision.weights), budget_seconds=10.0,
+        elapsed_seconds=max(1, int(run.clock.now() - start)), weights=dict(decision.weights),
+        budget_seconds=10.0, window=window(run, start, state),
     )  # fmt: skip
-    now, _ = policy.decide(experiment, policies.settings(run.bundle.policy), observation, state)
+    now, state = policy.decide(experiment, policies.settings(run.bundle.policy), observation, state)
     missed = [v.sentence for v in now.verdicts
               if v.version == decision.winner and v.judgement is Judgement.MISSED]  # fmt: skip
-    return "; ".join(missed)
+    return "; ".join(missed), state

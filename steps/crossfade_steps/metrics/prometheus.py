@@ -7,13 +7,14 @@ it gets a session of ours that keeps the whole answer of the request it made.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import requests
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
 
-from crossfade.errors import SpecError
+from crossfade.errors import BackendError, SpecError
 from crossfade.spec.interpolation import interpolate
 from crossfade.spec.metric import Metric
 from crossfade.verdict import Reading
@@ -34,6 +35,7 @@ from crossfade_steps.asking import (
     told,
 )
 from crossfade_steps.ports import MetricRequest
+from crossfade_steps.window import read_counts
 
 API = "/api/v1/query"
 OK = 200
@@ -77,9 +79,30 @@ class Prometheus:
             return Reading(None, f"query failed: {told(error)}", query)
         if answer is None:
             return Reading(None, "query failed: no answer", query)
-        return self._reading(metric, answer, query)
+        reading = self._reading(metric, answer, query)
+        return reading if request.window is None else self._counted(request, reading, where)
 
-    def _ask(self, metric: Metric, query: str, where: str) -> requests.Response | None:
+    def _counted(self, request: MetricRequest, reading: Reading, where: str) -> Reading:
+        """Return the reading with its window's counts, or with why there are none."""
+
+        def ask(selector: str, at: float) -> Any:
+            answer = self._ask(request.metric, selector, where, at)
+            if answer is None or answer.status_code != OK:
+                status = "no answer" if answer is None else f"HTTP {answer.status_code}"
+                raise BackendError(f"query failed: {status} to {selector}")
+            return answer.json()
+
+        assert request.window is not None, "asked only with a window"
+        try:
+            counts = read_counts(ask, reading.query, *request.window)
+        except (requests.RequestException, ValueError, BackendError) as error:
+            text = told(error) if isinstance(error, requests.RequestException) else str(error)
+            return replace(reading, warnings=(*reading.warnings, f"not counted: {text}"))
+        return replace(reading, counts=counts)
+
+    def _ask(
+        self, metric: Metric, query: str, where: str, at: float | None = None
+    ) -> requests.Response | None:
         url = checked_url(self._settings.url or base_url(metric, where), where=where)
         keys, auth = credentials(metric, self._secrets, where=where)
         with _Keeping() as session:
@@ -94,7 +117,8 @@ class Prometheus:
             )
             # not a 200, or no data.result: the kept answer says what it was
             with suppress(PrometheusApiClientException, ValueError, KeyError, TypeError):
-                client.custom_query(query, timeout=self._settings.timeout)
+                params = {} if at is None else {"time": f"{at:.3f}"}
+                client.custom_query(query, params=params, timeout=self._settings.timeout)
             return session.answer
 
     def _reading(self, metric: Metric, answer: requests.Response, query: str) -> Reading:

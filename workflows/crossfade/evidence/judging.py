@@ -46,7 +46,13 @@ class Findings:
     doubted: Flags
     worse: Flags
     better: Flags
+    held: tuple[bool, ...]
+    broken: tuple[bool, ...]
     verdicts: tuple[tuple[Judgement, ...], ...]
+
+    def fails(self, version: int) -> bool:
+        """Return whether an objective of the version is proven to be missed."""
+        return bool(self.failed[version].any()) or self.broken[version]
 
 
 def promotion_threshold(rules: Rules, design: Design) -> float:
@@ -69,7 +75,7 @@ def observe(trial: Trial, interval: Interval | None, rules: Rules, design: Desig
     if interval is None or not interval.requests.sum():
         return _unseen(blind(trial), rules, design)
     trial = absorb(trial, interval, rules, design)
-    found = findings(trial, rules, design)
+    found = findings(trial, interval, rules, design)
     if design.versions == 1:
         return _conformance(trial, found, rules, design)
     if trial.split.evidence().max() >= split_threshold(rules, design):
@@ -85,7 +91,7 @@ def _contested(
     """Judge candidates of which none has won yet."""
     trial, notes = _without_losers(trial, found)
     if not trial.candidates():
-        if found.failed[0].any():
+        if found.fails(0):
             notes.append(Note("baseline-fails"))
         return _end(trial, Outcome.ROLLED_BACK, 0, found, *notes)
     if not complete:
@@ -93,7 +99,7 @@ def _contested(
     return _promoted_or_on(trial, found, notes, rules, design)
 
 
-def findings(trial: Trial, rules: Rules, design: Design) -> Findings:
+def findings(trial: Trial, interval: Interval, rules: Rules, design: Design) -> Findings:
     """Return which tests are over."""
     fails = trial.fails.evidence()
     failed = fails >= rollback_threshold(rules, design)
@@ -112,6 +118,8 @@ def findings(trial: Trial, rules: Rules, design: Design) -> Findings:
         doubted=fails >= math.log(rules.doubt),
         worse=trial.worse.evidence() >= rollback_threshold(rules, design),
         better=trial.better.evidence() >= promotion_threshold(rules, design),
+        held=interval.held or (True,) * trial.versions,
+        broken=interval.broken or (False,) * trial.versions,
         verdicts=words,
     )
 
@@ -131,17 +139,17 @@ def _incomplete(
 
 
 def _conformance(trial: Trial, found: Findings, rules: Rules, design: Design) -> Judged:
-    if found.failed.any():
+    if found.fails(0):
         return _end(trial, Outcome.ROLLED_BACK, 0, found, _failed(found, 0))
-    if found.passed.all() and trial.seen >= rules.min_intervals:
+    if found.passed.all() and found.held[0] and trial.seen >= rules.min_intervals:
         return _end(trial, Outcome.PROMOTED, 0, found, Note("passes"))
     return _last_or_hold(trial, found, [], design)
 
 
 def _baked(trial: Trial, i: int, found: Findings, rules: Rules, design: Design) -> Judged:
     """Move traffic on after the verdict, alarms on."""
-    if found.failed[i].any() or (found.worse[i] and not found.failed[0].any()):
-        why = _failed(found, i) if found.failed[i].any() else Note("worse", i)
+    if found.fails(i) or (found.worse[i] and not found.fails(0)):
+        why = _failed(found, i) if found.fails(i) else Note("worse", i)
         return _end(trial, Outcome.ROLLED_BACK, 0, found, why, Note("regressed", i))
     left = trial.left - 1
     if left <= 0 or trial.intervals >= design.iterations:
@@ -160,9 +168,9 @@ def _without_losers(trial: Trial, found: Findings) -> tuple[Trial, list[Note]]:
             continue
         rivals = [j for j in range(1, trial.versions) if live[j] and j != i]
         why = None
-        if found.failed[i].any():
+        if found.fails(i):
             why = _failed(found, i)
-        elif found.worse[i] and not found.failed[0].any():
+        elif found.worse[i] and not found.fails(0):
             why = Note("worse", i)
         elif any(found.better[j, i] for j in rivals):
             why = Note("beaten", i)
@@ -178,8 +186,8 @@ def _good(trial: Trial, found: Findings, rules: Rules, design: Design) -> list[i
     return [
         i for i in trial.candidates()
         if enough and trial.requests[i] >= rules.min_requests
-        and found.passed[i].all() and not found.doubted[i].any()
-        and (found.failed[0].any() or not design.rewarded or found.better[i, 0])
+        and found.passed[i].all() and found.held[i] and not found.doubted[i].any()
+        and (found.fails(0) or not design.rewarded or found.better[i, 0])
     ]  # fmt: skip
 
 
@@ -195,11 +203,11 @@ def _promoted_or_on(
     if final:
         return _end(trial, Outcome.INCONCLUSIVE, 0, found, *notes, Note("time-is-up"))
     led = tuple(
-        was or (i in trial.candidates() and bool(found.better[i, 0] or found.failed[0].any()))
+        was or (i in trial.candidates() and bool(found.better[i, 0] or found.fails(0)))
         for i, was in enumerate(trial.led)
     )
     trial = replace(trial, led=led)
-    if not ripe:  # a ripe candidate's weights stand still until it is confirmed
+    if not ripe and design.moves:  # a ripe candidate's weights stand still until it is confirmed
         weights = schedule(trial, rules, design)
         if weights != trial.weights:
             trial = replace(trial, weights=weights, steady=0)
@@ -211,7 +219,7 @@ def _won(
 ) -> Judged:
     top = max(good, key=lambda i: float(trial.reward[i]) / max(float(trial.requests[i]), 1.0))
     reason = Note("passes", top)
-    if found.failed[0].any():
+    if found.fails(0):
         reason = Note("baseline-fails", top)
     elif found.better[top, 0]:
         reason = Note("better", top)
@@ -221,6 +229,8 @@ def _won(
 
 
 def _failed(found: Findings, i: int) -> Note:
+    if not found.failed[i].any():
+        return Note("broken", i)
     return Note("fails", i, int(np.argmax(found.failed[i])))
 
 

@@ -45,12 +45,17 @@ class Rules(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What is compared: versions (the first is the baseline), limits as proportions, the end."""
+    """What is compared: versions (the first is the baseline), limits as proportions, the end.
+
+    ``moves`` is False where weights stand still until the end (FixedSplit, BlueGreen).
+    """
 
     versions: int
     limits: tuple[float, ...]
     rewarded: bool
     iterations: int
+    lower_is_better: bool = False
+    moves: bool = True
 
     @property
     def objectives(self) -> int:
@@ -65,7 +70,8 @@ class Interval:
     ``requests`` (V) and ``judged`` (V, J) are how many values there were, ``bad_low`` and
     ``bad_high`` (V, J) how many were certainly and possibly bad, ``reward`` (V) the sum of rewards
     or None when it is unknown.  ``complete`` is False when something could not be read: then what
-    is known counts, and nothing is raised or promoted.
+    is known counts, and nothing is raised or promoted.  ``held`` and ``broken`` (V) say whether
+    every limit of a bare value has held, or one was broken, for as many intervals as it takes.
     """
 
     requests: Array
@@ -74,3 +80,5 @@ class Interval:
     bad_high: Array
     reward: Array | None
     complete: bool = True
+    held: tuple[bool, ...] = ()
+    broken: tuple[bool, ...] = ()

@@ -102,7 +102,7 @@ def absorb(trial: Trial, interval: Interval, rules: Rules, design: Design) -> Tr
         steady=trial.steady + 1,
     )
     if trial.versions > 1:
-        trial = _compared(trial, interval, rules, effect)
+        trial = _compared(trial, interval, rules, design, effect)
         trial = replace(trial, split=trial.split.updated(_split(trial, interval)),
                         weights_before=trial.weights)  # fmt: skip
     reward = interval.reward if interval.reward is not None else np.zeros(trial.versions)
@@ -125,7 +125,9 @@ def _split(trial: Trial, interval: Interval) -> Array:
     return rate(requests, interval.requests.sum(), share, tilts)
 
 
-def _compared(trial: Trial, interval: Interval, rules: Rules, effect: float) -> Trial:
+def _compared(
+    trial: Trial, interval: Interval, rules: Rules, design: Design, effect: float
+) -> Trial:
     """Return the trial with its rewards compared, unless they belong to an older split (F6)."""
     if interval.reward is None or (rules.delay and trial.steady <= rules.delay):
         return trial
@@ -142,9 +144,9 @@ def _compared(trial: Trial, interval: Interval, rules: Rules, effect: float) -> 
             return rate(rewards[i], both, share[i] / (share[i] + share[j]), tilts)
         return pair(rewards[i], requests[i], rewards[j], requests[j], guess=guess, tilt=tilts)
 
-    every = range(trial.versions)
-    better = np.array([[increment(i, j, EFFECTS) for j in every] for i in every])
-    worse = np.array([increment(i, 0, -EFFECTS) for i in every])
+    every, up = range(trial.versions), -EFFECTS if design.lower_is_better else EFFECTS
+    better = np.array([[increment(i, j, up) for j in every] for i in every])
+    worse = np.array([increment(i, 0, -up) for i in every])
     return replace(
         trial,
         better=trial.better.updated(better / spread),

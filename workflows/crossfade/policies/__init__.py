@@ -52,6 +52,11 @@ def load(name: str) -> PolicyModule:
     return cast(PolicyModule, importlib.import_module(f"{__name__}.{name}"))
 
 
+def counts(name: str) -> bool:
+    """Return whether a policy decides by increments of counts instead of values."""
+    return bool(getattr(load(name), "COUNTS", False))
+
+
 def settings(policy: Policy) -> BaseModel:
     """Return the policy's settings, checked by its own file.
 

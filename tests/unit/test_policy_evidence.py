@@ -1,0 +1,186 @@
+"""Policy ``evidence``, iteration by iteration, from what an observation counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from crossfade import policies
+from crossfade.policies.evidence import Settings, decide
+from crossfade.spec.experiment import Experiment
+from crossfade.verdict import Counts, Decision, Judgement, Observation, Outcome, Reading, Shape
+
+SHAPES = {"ns/errors": Shape("fraction"), "ns/latency": Shape("quantile", quantile=0.95),
+          "ns/reward": Shape("fraction"), "ns/count": Shape("total")}  # fmt: skip
+
+
+def experiment(iterations: int = 30, direction: str = "High", **spec: Any) -> Experiment:
+    versions = [{"name": "v1"}, {"name": "v2"}]
+    document = {
+        "apiVersion": "iter8.tools/v2alpha2", "kind": "Experiment",
+        "metadata": {"name": "e", "namespace": "ns"},
+        "spec": {
+            "target": "t", "strategy": {"testingPattern": "A/B"},
+            "criteria": {
+                "requestCount": "count",
+                "rewards": [{"metric": "reward", "preferredDirection": direction}],
+                "objectives": [{"metric": "errors", "upperLimit": "0.01"},
+                               {"metric": "latency", "upperLimit": "0.5"}],
+            },
+            "duration": {"iterationsPerLoop": iterations},
+            "versionInfo": {"baseline": versions[0], "candidates": versions[1:]}, **spec,
+        },
+    }  # fmt: skip
+    return Experiment.model_validate(document)
+
+
+def readings(n: float, *, errors: float, slow: float, reward: float) -> dict[str, Reading]:
+    bad, late, gain = n * errors, n * slow, n * reward
+    return {
+        "ns/errors": Reading(errors, counts=Counts(bad, n)),
+        "ns/latency": Reading(0.1, counts=Counts(n, None, (0.5,), (n - late, n))),
+        "ns/reward": Reading(reward, counts=Counts(gain, n)),
+        "ns/count": Reading(n, counts=Counts(n)),
+    }
+
+
+World = Callable[[int, str, float], dict[str, Reading]]
+
+
+def play(
+    world: World, spec: Experiment, *, traffic: float = 500, **settings: Any
+) -> list[Decision]:
+    """Return the decisions of a run in a world, each state through JSON."""
+    rules, state, weights = Settings(**settings), {}, {"v1": 100, "v2": 0}
+    found: list[Decision] = []
+    for k in range(1, spec.iterations + 1):
+        by_version = {v: world(k, v, traffic * w / 100) for v, w in weights.items()}
+        by_metric = {key: {v: own[key] for v, own in by_version.items() if key in own}
+                     for key in SHAPES}  # fmt: skip
+        seen = Observation(k, 10 * k, dict(weights), by_metric, SHAPES, float(k))
+        decision, after = decide(spec, rules, seen, state)
+        state = json.loads(json.dumps(after))
+        found.append(decision)
+        weights = dict(decision.weights)
+        if decision.outcome is not None:
+            break
+    return found
+
+
+def steady(v1: Mapping[str, float], v2: Mapping[str, float]) -> World:
+    return lambda k, version, n: readings(n, **(v1 if version == "v1" else v2))
+
+
+GOOD = {"errors": 0.002, "slow": 0.01, "reward": 0.3}
+
+
+def test_a_better_version_is_promoted_after_the_bake() -> None:
+    found = play(steady(GOOD, {**GOOD, "reward": 0.42}), experiment())
+
+    assert found[-1].outcome is Outcome.PROMOTED
+    assert found[-1].winner == "v2"
+    weights = [decision.weights["v2"] for decision in found]
+    assert weights[0] == 4, "about 20 requests, before anything is known"
+    assert weights == sorted(weights)
+    assert all(sum(decision.weights.values()) == 100 for decision in found)
+    assert "v2 has won, 1 more interval(s) under watch" in found[-2].reason
+
+
+def test_lower_is_better_is_the_mirror() -> None:
+    up = play(steady(GOOD, {**GOOD, "reward": 0.42}), experiment())
+    down = play(
+        steady({**GOOD, "reward": 0.7}, {**GOOD, "reward": 0.58}), experiment(direction="Low")
+    )
+
+    assert [d.weights for d in down] == [d.weights for d in up]
+    assert down[-1].winner == "v2"
+
+
+def test_the_same_version_twice_is_never_promoted() -> None:
+    found = play(steady(GOOD, GOOD), experiment(iterations=40))
+
+    assert found[-1].outcome is Outcome.INCONCLUSIVE
+    assert "better reward" in found[-1].reason
+    assert found[-1].weights == {"v1": 100, "v2": 0}
+
+
+def test_broken_objectives_roll_back_at_once_and_say_by_how_much_evidence() -> None:
+    found = play(steady(GOOD, {**GOOD, "errors": 0.2}), experiment())
+
+    assert len(found) == 2, "the first interval has no candidate traffic"
+    assert found[-1].outcome is Outcome.ROLLED_BACK
+    assert "v2: errors <= 0.01 is broken (" in found[-1].reason
+    missed = [v for v in found[-1].verdicts if v.judgement is Judgement.MISSED]
+    assert [(v.version, v.metric) for v in missed] == [("v2", "ns/errors")]
+
+
+def test_a_sentence_says_what_is_missing_and_how_long_that_takes() -> None:
+    clean = {"errors": 0.0, "slow": 0.0, "reward": 1.0}
+    found = play(steady({**clean, "reward": 0.7}, clean), experiment(), traffic=50)
+
+    assert "errors <= 0.01" in found[4].reason
+    assert "of about 374 clean requests, about" in found[4].reason
+
+
+def test_no_data_holds_and_then_gives_up() -> None:
+    world: World = lambda k, v, n: readings(n, **GOOD) if k < 3 else {}  # noqa: E731
+
+    found = play(world, experiment())
+
+    assert [d.weights["v2"] for d in found[2:7]] == [found[1].weights["v2"]] * 5
+    assert found[-1].outcome is Outcome.INVALID
+    assert found[-1].reason.startswith("no data 6 times in a row")
+
+
+@pytest.mark.parametrize("lost", ["ns/errors", "ns/reward"])
+def test_a_metric_that_is_never_read_never_promotes(lost: str) -> None:
+    def world(k: int, version: str, n: float) -> dict[str, Reading]:
+        own = readings(n, **(GOOD if version == "v1" else {**GOOD, "reward": 0.6}))
+        return {**own, lost: Reading(None, "query failed")} if version == "v2" and n else own
+
+    found = play(world, experiment())
+
+    assert found[-1].outcome in (Outcome.INVALID, Outcome.INCONCLUSIVE)
+    assert max(d.weights["v2"] for d in found) <= 4
+
+
+def test_a_bare_value_is_judged_several_times_in_a_row_and_said_to_be_a_point() -> None:
+    criteria = {"requestCount": "count",
+                "rewards": [{"metric": "reward", "preferredDirection": "High"}],
+                "objectives": [{"metric": "gauge", "upperLimit": 1}]}  # fmt: skip
+    spec = experiment(criteria=criteria)
+
+    def world(k: int, version: str, n: float) -> dict[str, Reading]:
+        return readings(n, **GOOD)
+
+    rules, state = Settings(), {}
+    seen = [
+        Observation(k, 10 * k, {"v1": 96, "v2": 4},
+                    {"ns/gauge": {"v1": Reading(0.5), "v2": Reading(2.0)},
+                     **{key: {v: world(k, v, n)[key] for v, n in (("v1", 480.0), ("v2", 20.0))}
+                        for key in SHAPES}}, SHAPES, float(k))
+        for k in (1, 2, 3)
+    ]  # fmt: skip
+    outcomes = []
+    for observation in seen:
+        decision, state = decide(spec, rules, observation, state)
+        outcomes.append(decision.outcome)
+
+    assert outcomes == [None, None, Outcome.ROLLED_BACK]
+    assert "not statistical" in decision.verdicts[0].sentence
+
+
+def test_fixed_split_moves_nothing_before_the_end() -> None:
+    spec = experiment(strategy={"testingPattern": "A/B", "deploymentPattern": "FixedSplit"})
+
+    found = play(steady(GOOD, {**GOOD, "reward": 0.42}), spec, bake=0)
+
+    assert {tuple(d.weights.values()) for d in found[:-1]} == {(100, 0)}
+
+
+def test_the_policy_is_known_by_its_name_and_reads_counts() -> None:
+    assert policies.counts("evidence")
+    assert not policies.counts("iter8")

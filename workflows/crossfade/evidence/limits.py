@@ -1,0 +1,181 @@
+"""An experiment's limits as proportions, and what an observation counts of them.
+
+A fraction, a mean with a ceiling and a percentile become proportions of bad values (decision.md
+F1, F8, F9); what is only a value is judged by its limits, several intervals in a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossfade.evidence.increments import above
+from crossfade.evidence.rules import Array, Design, Interval
+from crossfade.spec.experiment import (
+    DeploymentPattern,
+    Direction,
+    Experiment,
+    Objective,
+    TestingPattern,
+    qualified,
+)
+from crossfade.verdict import Counts, Observation, Shape
+
+CEILING = 10.0
+"""A mean's values are taken to be at most so many times its limit (F9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit of one objective as a proportion: ``null`` is the largest fraction of bad values.
+
+    ``limit`` is in the metric's own unit; ``lower`` for a limit from below.
+    """
+
+    metric: str
+    objective: int
+    limit: float
+    null: float
+    lower: bool = False
+
+    def tally(self, shape: Shape, counts: Counts) -> tuple[float, float, float]:
+        """Return how many values there were, and how many were certainly and possibly bad."""
+        if shape.kind == "quantile":
+            edges = (*counts.edges, np.inf)
+            certain, possible = above(edges, counts.cumulative, self.limit)
+            return counts.total, certain, possible
+        count = counts.count or 0.0
+        if shape.kind == "mean":
+            bad = counts.total * shape.scale / (CEILING * self.limit)
+        else:
+            bad = count - counts.total if self.lower else counts.total
+        bad = min(max(bad, 0.0), count)
+        return count, bad, bad
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An experiment's limits that are tested, and the objectives that stay points."""
+
+    limits: tuple[Limit, ...]
+    points: tuple[int, ...]
+
+
+def planned(experiment: Experiment, shapes: Mapping[str, Shape]) -> Plan:
+    """Sort the objectives by what their metrics count."""
+    tests: list[Limit] = []
+    points: list[int] = []
+    for i, objective in enumerate(experiment.spec.criteria.objectives):
+        key = qualified(objective.metric, experiment.namespace)
+        own = _tests(i, key, objective, shapes.get(key))
+        tests += own
+        if not own:
+            points.append(i)
+    return Plan(tuple(tests), tuple(points))
+
+
+def _tests(i: int, key: str, objective: Objective, shape: Shape | None) -> list[Limit]:
+    """Return an objective's tests: none where a limit cannot be put as a proportion."""
+    upper, lower, found = objective.upper_limit, objective.lower_limit, []
+    if shape is None or shape.kind == "total":
+        return []
+    if upper is not None:
+        null = {"fraction": upper / shape.scale, "mean": 1 / CEILING,
+                "quantile": 1 - (shape.quantile or 0.0)}[shape.kind]  # fmt: skip
+        if not 0 < null < 1 or upper <= 0:
+            return []
+        found.append(Limit(key, i, upper, null))
+    if lower is not None:
+        null = 1 - lower / shape.scale
+        if shape.kind != "fraction" or not 0 < null < 1:
+            return []
+        found.append(Limit(key, i, lower, null, lower=True))
+    return found
+
+
+def design(experiment: Experiment, plan: Plan) -> Design:
+    """Return what is compared, by whom, for how long."""
+    rewards = experiment.spec.criteria.rewards
+    pattern = experiment.spec.strategy.deployment_pattern
+    return Design(
+        versions=len(experiment.versions),
+        limits=tuple(limit.null for limit in plan.limits),
+        rewarded=_compares(experiment),
+        iterations=experiment.iterations,
+        lower_is_better=bool(rewards) and rewards[0].preferred_direction is Direction.LOW,
+        moves=pattern is DeploymentPattern.PROGRESSIVE,
+    )
+
+
+def _compares(experiment: Experiment) -> bool:
+    """Return whether a reward decides: Canary and Conformance look at objectives only."""
+    pattern = experiment.spec.strategy.testing_pattern
+    both = pattern in (TestingPattern.AB, TestingPattern.ABN)
+    return both and bool(experiment.spec.criteria.rewards)
+
+
+def interval(experiment: Experiment, seen: Observation, plan: Plan) -> Interval | None:
+    """Return an observation's counts; None when not even the requests are known."""
+    names = [version.name for version in experiment.versions]
+    shape = (len(names), len(plan.limits))
+    judged, low, high = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    complete = True
+    for v, name in enumerate(names):
+        for j, limit in enumerate(plan.limits):
+            counts = _counts(seen, limit.metric, name)
+            if counts is None:
+                complete = complete and not _serves(seen, name)
+                continue
+            judged[v, j], low[v, j], high[v, j] = limit.tally(seen.shapes[limit.metric], counts)
+    rewards = _rewards(experiment, seen, names)
+    requests = _requests(experiment, seen, names, judged)
+    if requests is None:
+        return None
+    if _compares(experiment) and rewards is None:
+        complete = False
+    return Interval(requests, judged, low, high, rewards, complete)
+
+
+def _serves(seen: Observation, name: str) -> bool:
+    return seen.weights.get(name, 0) > 0
+
+
+def _counts(seen: Observation, metric: str, version: str) -> Counts | None:
+    reading = seen.readings.get(metric, {}).get(version)
+    return None if reading is None else reading.counts
+
+
+def _rewards(experiment: Experiment, seen: Observation, names: list[str]) -> Array | None:
+    """Return each version's sum of rewards; None unless every version with traffic has one."""
+    if not _compares(experiment):
+        return None
+    metric = qualified(experiment.spec.criteria.rewards[0].metric, experiment.namespace)
+    found = []
+    for name in names:
+        counts = _counts(seen, metric, name)
+        if counts is None and _serves(seen, name):
+            return None
+        found.append(0.0 if counts is None else counts.total)
+    return np.array(found)
+
+
+def _requests(
+    experiment: Experiment, seen: Observation, names: list[str], judged: Array
+) -> Array | None:
+    """Return requests by version: of the reward's denominator, the request count, or a test."""
+    criteria = experiment.spec.criteria
+    keys = [qualified(reward.metric, experiment.namespace) for reward in criteria.rewards[:1]]
+    found = []
+    for v, name in enumerate(names):
+        own = [counts.count for key in keys if (counts := _counts(seen, key, name)) is not None]
+        if criteria.request_count:
+            counts = _counts(seen, qualified(criteria.request_count, experiment.namespace), name)
+            own += [] if counts is None else [counts.total]
+        own += [float(value) for value in judged[v] if value > 0]
+        known = [value for value in own if value is not None]
+        if not known and _serves(seen, name):
+            return None
+        found.append(known[0] if known else 0.0)
+    return np.array(found)

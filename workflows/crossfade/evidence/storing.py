@@ -1,0 +1,49 @@
+"""A trial as JSON-compatible values and back: what a policy's state carries between iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from crossfade.evidence.process import Process
+from crossfade.evidence.rules import Design, Rules
+from crossfade.evidence.trial import Trial, begin
+
+DIGITS = 10
+"""Decimals kept: the state itself is what the next decision starts from, so replay is exact."""
+
+
+def stored(trial: Trial) -> dict[str, Any]:
+    """Return the trial's values."""
+    return {field.name: _value(getattr(trial, field.name)) for field in fields(trial)}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Process):
+        return {"looks": value.looks, "log": np.round(value.log, DIGITS).tolist()}
+    if isinstance(value, np.ndarray):
+        return np.round(value, DIGITS).tolist()
+    if isinstance(value, tuple):
+        return [_value(item) for item in value]
+    return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def restored(values: Mapping[str, Any], rules: Rules, design: Design) -> Trial:
+    """Return the trial that was stored, or a fresh one when nothing was."""
+    fresh = begin(rules, design)
+    if not values:
+        return fresh
+    changes = {name: _like(getattr(fresh, name), value) for name, value in values.items()}
+    return replace(fresh, **changes)
+
+
+def _like(sample: Any, value: Any) -> Any:
+    if isinstance(sample, Process):
+        log = np.array(value["log"], float).reshape(sample.log.shape)
+        return Process(log, value["looks"], sample.restarts)
+    if isinstance(sample, np.ndarray):
+        return np.array(value, float).reshape(sample.shape)
+    return tuple(value) if isinstance(sample, tuple) else value

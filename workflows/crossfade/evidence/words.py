@@ -1,0 +1,159 @@
+"""What an interval came to, in the sentences that people want: what is proven, what is missing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from crossfade.evidence import judging
+from crossfade.evidence.limits import Limit, Plan
+from crossfade.evidence.needs import requests_needed
+from crossfade.evidence.rules import Design, Rules
+from crossfade.evidence.trial import Trial
+from crossfade.reasons import weights_text
+from crossfade.spec.experiment import Experiment, qualified
+from crossfade.verdict import Judgement, Observation, Outcome, Verdict, judge
+
+MOST_RATIO = 1e6
+ENDINGS = {
+    Outcome.ROLLED_BACK: "all traffic back to the baseline",
+    Outcome.INCONCLUSIVE: "not decided in time, the baseline stays",
+    Outcome.INVALID: "the baseline serves all traffic",
+}
+
+
+def ratio(log: float) -> str:
+    """Return evidence as people read it: ``8.3:1``."""
+    value = math.exp(min(max(log, -700.0), 700.0))
+    return f"over {MOST_RATIO:.0e}:1".replace("+0", "") if value > MOST_RATIO else f"{value:.3g}:1"
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A trial after an interval, and everything that is needed to tell of it."""
+
+    experiment: Experiment
+    plan: Plan
+    trial: Trial
+    rules: Rules
+    design: Design
+
+    @property
+    def names(self) -> list[str]:
+        """Return the versions' names, the baseline first."""
+        return [version.name for version in self.experiment.versions]
+
+    def verdicts(self, seen: Observation) -> tuple[Verdict, ...]:
+        """Return every objective's verdict for every version, objectives in the order written."""
+        return tuple(
+            self._verdict(i, v, seen)
+            for i in range(len(self.experiment.spec.criteria.objectives))
+            for v in range(len(self.names))
+        )
+
+    def sentence(self, judged: judging.Judged, old: tuple[int, ...]) -> str:
+        """Return what was found and what is done about it; ``old`` weights were in force."""
+        found = [self._note(note) for note in judged.notes]
+        if judged.outcome is None and not found:
+            found = [self._missing(i) for i in self.trial.candidates()]
+        return "; ".join([*found, self._action(judged, old)])
+
+    def _verdict(self, i: int, v: int, seen: Observation) -> Verdict:
+        objective, name = self.experiment.spec.criteria.objectives[i], self.names[v]
+        key = qualified(objective.metric, self.experiment.namespace)
+        plain = judge(name, key, seen, lower=objective.lower_limit, upper=objective.upper_limit)
+        own = [j for j, limit in enumerate(self.plan.limits) if limit.objective == i]
+        if not own:
+            return replace(plain, sentence=f"{plain.sentence} (a bare value, not statistical)")
+        told = [self._tested(v, j) for j in own]
+        words = [word for word, _ in told]
+        bad = (Judgement.MISSED, Judgement.UNKNOWN)
+        worst = next((word for word in bad if word in words), Judgement.MET)
+        text = f"{key} of {name}: {'; '.join(text for _, text in told)}"
+        size = float(self.trial.judged[v, own[0]])
+        return replace(plain, judgement=worst, sample_size=size, sentence=text)
+
+    def _tested(self, v: int, j: int) -> tuple[Judgement, str]:
+        """Return what is known of one limit for one version."""
+        needed = judging.promotion_threshold(self.rules, self.design)
+        fails = float(self.trial.fails.evidence()[v, j])
+        passes = float(self.trial.passes.evidence()[v, j])
+        limit, count = self.plan.limits[j], f"n={self.trial.judged[v, j]:.4g}"
+        claim = f"{'>=' if limit.lower else '<='} {limit.limit:g}"
+        if fails >= judging.rollback_threshold(self.rules, self.design):
+            return Judgement.MISSED, f"proven not {claim} ({ratio(fails)}, {count})"
+        if passes >= needed:
+            return Judgement.MET, f"proven {claim} ({ratio(passes)}, {count})"
+        part = f"{ratio(passes)} of {ratio(needed)}, {count}"
+        return Judgement.UNKNOWN, f"{claim} not proven yet ({part})"
+
+    def _action(self, judged: judging.Judged, old: tuple[int, ...]) -> str:
+        names = self.names
+        if judged.outcome is Outcome.PROMOTED:
+            return f"promote {names[judged.winner]}" if len(names) > 1 else "it stays"
+        if judged.outcome is not None:
+            return ENDINGS[judged.outcome]
+        now = dict(zip(names, judged.trial.weights, strict=True))
+        before = dict(zip(names, old, strict=True))
+        if now == before:
+            return f"weights stay at {weights_text(now)}"
+        return f"weights {weights_text(before)} -> {weights_text(now)}"
+
+    def _note(self, note: judging.Note) -> str:
+        name, trial = self.names[note.version], self.trial
+        if note.word == "fails":
+            limit = self.plan.limits[note.objective]
+            log = float(trial.fails.evidence()[note.version, note.objective])
+            return f"{name}: {_short(limit)} is broken ({ratio(log)})"
+        if note.word in ("better", "worse"):
+            return self._compared(note)
+        return {
+            "broken": f"{name}: an objective was missed {self.rules.confirm + 1} times in a row",
+            "passes": f"{name}: all objectives hold",
+            "beaten": f"another candidate is proven better than {name}",
+            "baseline-fails": f"{self.names[0]} misses its own objectives",
+            "split": "requests are not shared as the weights say",
+            "blind": f"no data {trial.blind} times in a row",
+            "no-data": "no data",
+            "incomplete": "not everything could be read",
+            "time-is-up": "; ".join(self._missing(i) for i in trial.candidates()) or "not proven",
+            "regressed": f"{name} was the winner before",
+            "baking": f"{name} has won, {trial.left} more interval(s) under watch",
+            "baked": f"{name} has won and stayed healthy",
+        }[note.word]
+
+    def _compared(self, note: judging.Note) -> str:
+        name, reward = self.names[note.version], self.experiment.spec.criteria.rewards[0].metric
+        if note.word == "worse":
+            log = float(self.trial.worse.evidence()[note.version])
+            return f"{name} is proven worse by {reward} ({ratio(log)})"
+        log = float(self.trial.better.evidence()[note.version, 0])
+        return f"{name} is proven better by {reward} ({ratio(log)}), all objectives hold"
+
+    def _missing(self, i: int) -> str:
+        """Return what a candidate still lacks, and about how long that takes."""
+        threshold = judging.promotion_threshold(self.rules, self.design)
+        passes = self.trial.passes.evidence()
+        lacks = [self._lack(i, j, threshold) for j in range(len(self.plan.limits))
+                 if passes[i, j] < threshold]  # fmt: skip
+        better = float(self.trial.better.evidence()[i, 0])
+        if self.design.rewarded and better < threshold:
+            reward = self.experiment.spec.criteria.rewards[0].metric
+            lacks.append(f"better {reward} {ratio(better)} of {ratio(threshold)}")
+        return f"{self.names[i]}: {', '.join(lacks) or 'proven, to be confirmed'}"
+
+    def _lack(self, i: int, j: int, threshold: float) -> str:
+        trial, limit = self.trial, self.plan.limits[j]
+        bad, count = float(trial.bad[i, j]), float(trial.judged[i, j])
+        needed = requests_needed(bad, limit.null, threshold)
+        if not math.isfinite(needed):
+            return f"{_short(limit)} cannot be proven ({bad:.3g} bad of {count:.4g})"
+        share = trial.traffic * trial.weights[i] / 100
+        more = f", about {math.ceil((needed - count) / share)} more interval(s)" if share else ""
+        clean = "clean requests" if not bad else f"requests ({bad:.3g} bad)"
+        return f"{_short(limit)} {count:.4g} of about {needed:.4g} {clean}{more}"
+
+
+def _short(limit: Limit) -> str:
+    name = limit.metric.partition("/")[2]
+    return f"{name} {'>=' if limit.lower else '<='} {limit.limit:g}"

@@ -1,0 +1,114 @@
+"""Policy ``evidence``: promote what is proven better, roll back what is proven bad, at any look.
+
+Source: reference/decision.md.  False promotion is at most ``alpha`` over the whole run, false
+rollback at most ``alpha_rollback``, whatever the weights and the drift do and however often one
+looks.  Unknown never promotes; a bare value is judged as a point, several intervals in a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from crossfade.errors import Finding
+from crossfade.evidence import judging
+from crossfade.evidence.limits import Plan, design, interval, planned
+from crossfade.evidence.rules import Design, Interval, Rules
+from crossfade.evidence.storing import restored, stored
+from crossfade.evidence.words import Story
+from crossfade.policies import State
+from crossfade.spec.experiment import Experiment, qualified
+from crossfade.verdict import Decision, Judgement, Observation, Outcome, judge
+
+COUNTS = True
+"""Iterations read increments of counts for this policy."""
+Settings = Rules
+
+
+def decide(
+    experiment: Experiment, settings: Rules, observation: Observation, state: State
+) -> tuple[Decision, State]:
+    """Return the decision of one iteration, and the trial's state."""
+    plan = planned(experiment, observation.shapes)
+    what, names = design(experiment, plan), [v.name for v in experiment.versions]
+    old = tuple(observation.weights[name] for name in names)
+    trial = replace(restored(state.get("trial", {}), settings, what), weights=old)
+    seen = interval(experiment, observation, plan)
+    streaks = _streaks(experiment, observation, plan, state.get("streaks", {}))
+    if seen is not None:
+        seen = _with_points(seen, experiment, plan, streaks, settings)
+    judged = judging.observe(trial, seen, settings, what)
+    story = Story(experiment, plan, judged.trial, settings, what)
+    decision = Decision(
+        iteration=observation.iteration,
+        old=dict(zip(names, old, strict=True)),
+        weights=dict(zip(names, _weights(judged, old, what), strict=True)),
+        verdicts=story.verdicts(observation),
+        best=() if judged.winner == 0 else (names[judged.winner],),
+        winner=names[judged.winner] if judged.winner else None,
+        reason=story.sentence(judged, old),
+        outcome=_outcome(judged, what),
+        rewards=_rewards(experiment, observation, what),
+    )
+    after = {"trial": stored(judged.trial), "streaks": streaks, "until": observation.until}
+    return decision, after
+
+
+def unsafe(experiment: Experiment) -> tuple[Finding, ...]:
+    """Return nothing: what this policy may do is bounded by its alphas."""
+    return ()
+
+
+def _outcome(judged: judging.Judged, what: Design) -> Outcome | None:
+    """Return the outcome; a conformance test that passes keeps what serves."""
+    if judged.outcome is Outcome.PROMOTED and what.versions == 1:
+        return Outcome.KEPT
+    return judged.outcome
+
+
+def _weights(judged: judging.Judged, old: tuple[int, ...], what: Design) -> tuple[int, ...]:
+    """Return the next weights; a promotion moves all traffic itself."""
+    if not what.moves and judged.outcome is None:
+        return old
+    return old if judged.outcome is Outcome.PROMOTED else judged.trial.weights
+
+
+def _rewards(experiment: Experiment, seen: Observation, what: Design) -> Mapping[str, float | None]:
+    if not what.rewarded:
+        return {}
+    metric = qualified(experiment.spec.criteria.rewards[0].metric, experiment.namespace)
+    return {v.name: seen.value(metric, v.name) for v in experiment.versions}
+
+
+def _streaks(
+    experiment: Experiment, seen: Observation, plan: Plan, before: Mapping[str, Any]
+) -> dict[str, int]:
+    """Return for how many intervals in a row each point has held (or, negative, been broken)."""
+    found = {}
+    for i in plan.points:
+        objective = experiment.spec.criteria.objectives[i]
+        key = qualified(objective.metric, experiment.namespace)
+        for version in experiment.versions:
+            name, own = version.name, f"{i}/{version.name}"
+            verdict = judge(name, key, seen, lower=objective.lower_limit,
+                            upper=objective.upper_limit)  # fmt: skip
+            found[own] = _streak(int(before.get(own, 0)), verdict.judgement)
+    return found
+
+
+def _streak(before: int, judgement: Judgement) -> int:
+    if judgement is Judgement.UNKNOWN:
+        return 0
+    step = 1 if judgement is Judgement.MET else -1
+    return before + step if before * step > 0 else step
+
+
+def _with_points(
+    seen: Interval, experiment: Experiment, plan: Plan, streaks: Mapping[str, int], rules: Rules
+) -> Interval:
+    takes = rules.confirm + 1
+    own = [[streaks[f"{i}/{version.name}"] for i in plan.points] for version in experiment.versions]
+    held = tuple(all(streak >= takes for streak in row) for row in own)
+    broken = tuple(any(streak <= -takes for streak in row) for row in own)
+    return replace(seen, held=held, broken=broken)
