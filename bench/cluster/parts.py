@@ -68,7 +68,6 @@ def timing(cluster: Cluster) -> None:
             memory = [value for _, value in watched.memory]
             results.keep("timing", loop=loop, **values, memory_mib=round(max(memory, default=0), 1),
                  cpu_seconds=round(sum(watched.cpu.values()), 2))  # fmt: skip
-    results.show_timing()
 
 
 def split(cluster: Cluster) -> None:
@@ -84,7 +83,6 @@ def split(cluster: Cluster) -> None:
             rows = _shares(list(here.store(run).entries()), probe.answers)
         failed = sum(status != 200 for _, _, status in probe.answers)
         results.keep("split", loop=loop, rows=rows, requests=len(probe.answers), failed=failed)
-    results.show_split()
 
 
 def _shares(
@@ -122,7 +120,6 @@ def thousand(cluster: Cluster) -> None:
     results.keep("thousand", **values, late_most=max(late), late_median=statistics.median(late),
          memory_first=round(statistics.mean(memory[1:6]), 1),
          memory_last=round(statistics.mean(memory[-5:]), 1), logs=len(logs))  # fmt: skip
-    results.show_thousand()
 
 
 def many(cluster: Cluster, count: int = 25) -> None:
@@ -146,7 +143,6 @@ def many(cluster: Cluster, count: int = 25) -> None:
         )  # fmt: skip
     results.keep("many", count=count, outcomes=Counter(outcomes), weights=weights,
          late_most=round(max(late), 2), late_median=round(statistics.median(late), 2))  # fmt: skip
-    results.show_many()
 
 
 def _shared_servers(here: Place) -> None:

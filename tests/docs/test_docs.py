@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from crossfade.cli.app import app
+from crossfade.evidence.rules import Rules
 from crossfade.lint.page import NOT_FROM_A_FILE, page
 from crossfade.spec.rollout import RolloutSpec
 
@@ -39,6 +41,13 @@ def test_the_dependency_table_is_the_project_s() -> None:
     table = readme[readme.index("## Dependencies") :]
 
     assert set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)) == wanted
+
+
+def test_the_measured_page_is_what_was_measured() -> None:
+    sys.path.insert(0, str(ROOT / "bench" / "cluster"))
+    import results
+
+    assert results.PAGE.read_text() == results.page(), "python bench/cluster page"
 
 
 def test_every_pinned_name_is_plain() -> None:
@@ -88,3 +97,11 @@ def test_the_readme_names_every_command() -> None:
     for command in app.registered_commands:
         name = command.name or getattr(command.callback, "__name__", "")
         assert f"crossfade {name}" in readme
+
+
+def test_the_settings_of_the_policy_are_the_page_s() -> None:
+    text = (ROOT / "docs" / "policies.md").read_text()
+    table = text[text.index("| setting |") : text.index("## Testing patterns")]
+    named = set(re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in table.splitlines())))
+
+    assert named == set(Rules.model_fields)
