@@ -51,8 +51,9 @@ World = Callable[[int, str, float], dict[str, Reading]]
 
 
 def play(
-    world: World, spec: Experiment, *, traffic: float = 500, **settings: Any
-) -> list[Decision]:
+    world: World, spec: Experiment, *, traffic: float = 500,
+    shapes: Mapping[str, Shape] = SHAPES, **settings: Any,
+) -> list[Decision]:  # fmt: skip
     """Return the decisions of a run in a world, each state through JSON."""
     rules, state, weights = Settings(**settings), {}, {"v1": 100, "v2": 0}
     found: list[Decision] = []
@@ -60,7 +61,7 @@ def play(
         by_version = {v: world(k, v, traffic * w / 100) for v, w in weights.items()}
         by_metric = {key: {v: own[key] for v, own in by_version.items() if key in own}
                      for key in SHAPES}  # fmt: skip
-        seen = Observation(k, 10 * k, dict(weights), by_metric, SHAPES, float(k))
+        seen = Observation(k, 10 * k, dict(weights), by_metric, shapes, float(k))
         decision, after = decide(spec, rules, seen, state)
         state = json.loads(json.dumps(after))
         found.append(decision)
@@ -184,3 +185,14 @@ def test_fixed_split_moves_nothing_before_the_end() -> None:
 def test_the_policy_is_known_by_its_name_and_reads_counts() -> None:
     assert policies.counts("evidence")
     assert not policies.counts("iter8")
+
+
+def test_a_bare_counter_of_rewards_is_compared_as_counts() -> None:
+    def world(k: int, version: str, n: float) -> dict[str, Reading]:
+        own = readings(n, **GOOD)
+        gain = n * (2.0 if version == "v1" else 3.0)  # several a request
+        return {**own, "ns/reward": Reading(gain, counts=Counts(gain))}
+
+    found = play(world, experiment(), shapes={**SHAPES, "ns/reward": Shape("total")})
+
+    assert found[-1].outcome is Outcome.PROMOTED

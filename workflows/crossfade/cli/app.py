@@ -58,6 +58,20 @@ def lint(
     raise typer.Exit(run(paths, settings or [], policy, as_json=as_json))
 
 
+@app.command()
+def plan(
+    paths: Paths,
+    settings: Settings = None,
+    policy: PolicyName = None,
+    rps: Annotated[float | None, typer.Option(help="requests a second; default: its load")] = None,
+    reward: Annotated[float, typer.Option(help="the baseline's mean reward, 0 to 1")] = 0.3,
+) -> None:
+    """Tell what the experiment as written can decide, and when, before it is started."""
+    from crossfade.cli.plan import run
+
+    raise typer.Exit(run(paths, settings or [], policy, rps=rps, reward=reward))
+
+
 @app.command("compile")
 def compile_(
     paths: Paths,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossfade.evidence.increments import above
-from crossfade.evidence.rules import Array, Design, Interval
+from crossfade.evidence.rules import Array, Design, Interval, Rules
 from crossfade.spec.experiment import (
     DeploymentPattern,
     Direction,
@@ -116,6 +116,17 @@ def _compares(experiment: Experiment) -> bool:
     return both and bool(experiment.spec.criteria.rewards)
 
 
+def fitting(rules: Rules, experiment: Experiment, shapes: Mapping[str, Shape]) -> Rules:
+    """Return the rules for the reward that there is: a bare counter is compared as counts (F5)."""
+    if not _compares(experiment):
+        return rules
+    key = qualified(experiment.spec.criteria.rewards[0].metric, experiment.namespace)
+    shape = shapes.get(key)
+    if shape is None or shape.kind != "total" or rules.reward == "count":
+        return rules
+    return rules.model_copy(update={"reward": "count"})
+
+
 def interval(experiment: Experiment, seen: Observation, plan: Plan) -> Interval | None:
     """Return an observation's counts; None when not even the requests are known."""
     names = [version.name for version in experiment.versions]
@@ -157,8 +168,13 @@ def _rewards(experiment: Experiment, seen: Observation, names: list[str]) -> Arr
         counts = _counts(seen, metric, name)
         if counts is None and _serves(seen, name):
             return None
-        found.append(0.0 if counts is None else counts.total)
+        found.append(0.0 if counts is None else _reward(counts))
     return np.array(found)
+
+
+def _reward(counts: Counts) -> float:
+    """Return a sum of rewards: at most one a request where requests are counted with it."""
+    return counts.total if counts.count is None else min(max(counts.total, 0.0), counts.count)
 
 
 def _requests(

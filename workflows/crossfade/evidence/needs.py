@@ -8,7 +8,7 @@ import numpy as np
 
 from crossfade.evidence.increments import ODDS, rate
 
-MOST_REQUESTS = 1e9
+MOST_REQUESTS = 10**9
 
 
 def requests_needed(bad: float, null: float, threshold: float) -> float:
@@ -21,12 +21,12 @@ def requests_needed(bad: float, null: float, threshold: float) -> float:
         log = np.logaddexp.reduce(rate(bad, count, null, -ODDS)) - math.log(len(ODDS))
         return bool(log >= threshold)
 
-    low, high = bad, max(1.0, bad)
+    low, high = 0, max(1, math.ceil(bad))
     while not proven(high):
         low, high = high, 2 * high
         if high > MOST_REQUESTS:
             return math.inf
-    while high - low > 0.5:
-        middle = (low + high) / 2
+    while high - low > 1:
+        middle = (low + high) // 2
         low, high = (low, middle) if proven(middle) else (middle, high)
-    return float(math.ceil(high))
+    return float(high)

@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 from crossfade.lint.rule import Context, Place, rule
 from crossfade.spec.experiment import TestingPattern
-from crossfade.spec.requests import fortio_command
-from crossfade.spec.rollout import FeedbackLoad, FortioLoad, JobLoad
+from crossfade.spec.requests import request_rate
 
 SCRAPE_SECONDS = 15.0
 SMALLEST_SHARE = 0.05
@@ -137,21 +136,4 @@ def short_plain_url(context: Context) -> Iterator[Place]:
 
 
 def _rate(context: Context) -> float | None:
-    """Return the predictions a second that the rollout's own load sends, None when unknown."""
-    rates = []
-    for load in context.bundle.load:
-        if isinstance(load, FeedbackLoad | FortioLoad):
-            rates.append(load.qps)
-        elif isinstance(load, JobLoad):
-            rates += [rate for job in load.jobs if (rate := _job_rate(job)) is not None]
-    return sum(rates) if rates else None
-
-
-def _job_rate(job: dict[str, object]) -> float | None:
-    words = fortio_command(job) or []
-    if not words or words[-1].rstrip("/").endswith("/feedback") or "-qps" not in words[:-1]:
-        return None
-    try:
-        return float(words[words.index("-qps") + 1])
-    except ValueError:
-        return None
+    return request_rate(context.bundle)

@@ -13,7 +13,7 @@ from typing import Any
 
 from crossfade.errors import Finding
 from crossfade.evidence import judging
-from crossfade.evidence.limits import Plan, design, interval, planned
+from crossfade.evidence.limits import Plan, design, fitting, interval, planned
 from crossfade.evidence.rules import Design, Interval, Rules
 from crossfade.evidence.storing import restored, stored
 from crossfade.evidence.words import Story
@@ -31,6 +31,7 @@ def decide(
 ) -> tuple[Decision, State]:
     """Return the decision of one iteration, and the trial's state."""
     plan = planned(experiment, observation.shapes)
+    settings = fitting(settings, experiment, observation.shapes)
     what, names = design(experiment, plan), [v.name for v in experiment.versions]
     old = tuple(observation.weights[name] for name in names)
     trial = replace(restored(state.get("trial", {}), settings, what), weights=old)

@@ -105,3 +105,24 @@ def fortio_words(load: FortioLoad, url: str) -> list[str]:
     if load.payload is not None:
         words += ["-payload", load.payload]
     return [*words, url]
+
+
+def request_rate(bundle: Bundle) -> float | None:
+    """Return the predictions a second that the rollout's own load sends, None when unknown."""
+    rates = []
+    for load in bundle.load:
+        if isinstance(load, FeedbackLoad | FortioLoad):
+            rates.append(load.qps)
+        elif isinstance(load, JobLoad):
+            rates += [rate for job in load.jobs if (rate := _job_rate(job)) is not None]
+    return sum(rates) if rates else None
+
+
+def _job_rate(job: Manifest) -> float | None:
+    words = fortio_command(job) or []
+    if not words or words[-1].rstrip("/").endswith("/feedback") or "-qps" not in words[:-1]:
+        return None
+    try:
+        return float(words[words.index("-qps") + 1])
+    except ValueError:
+        return None

@@ -1,0 +1,56 @@
+"""Plans: when the policy itself would know what, on the counts that are expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crossfade import Rollout
+from crossfade.cli.plan import shapes
+from crossfade.evidence.limits import Limit, Plan, design, planned
+from crossfade.evidence.needs import requests_needed
+from crossfade.evidence.planning import World, forecast
+from crossfade.evidence.rules import Design, Rules
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMITS = (Limit("ns/errors", 0, 0.01, 0.01),)
+AB = Design(2, (0.01,), True, 10)
+
+
+@pytest.mark.parametrize(
+    ("limit", "bad", "count"),
+    [(0.01, 0, 374), (0.01, 2, 866), (0.001, 0, 3756), (0.05, 1, 126), (0.1, 5, 139)],
+)
+def test_requests_that_a_limit_takes(limit: float, bad: int, count: int) -> None:
+    assert requests_needed(bad, limit, 2.995732) == count
+
+
+def test_more_traffic_is_never_slower() -> None:
+    plan, rules = Plan(LIMITS, ()), Rules()
+
+    found = [forecast(World(traffic, lift=0.4), plan, AB, rules).promoted
+             for traffic in (50.0, 500.0, 5000.0)]  # fmt: skip
+
+    assert None not in found
+    assert found == sorted(found, reverse=True)
+
+
+def test_what_is_exactly_at_its_limit_is_never_proven() -> None:
+    told = forecast(World(500.0, lift=0.4, bad=1.0), Plan(LIMITS, ()), AB, Rules())
+
+    assert told.limits == (None,)
+    assert told.promoted is None
+    assert told.better is not None
+
+
+def test_the_example_as_written_is_long_enough_for_a_much_better_model() -> None:
+    bundle = Rollout.load(ROOT / "workflows" / "examples" / "iris").bundle
+    plan = planned(bundle.experiment, shapes(bundle))
+
+    told = forecast(World(500.0, lift=0.4), plan, design(bundle.experiment, plan), Rules())
+
+    assert plan.points == ()
+    assert [limit.null for limit in plan.limits] == pytest.approx([0.1, 0.05, 0.01])
+    assert told.promoted is not None
+    assert told.promoted <= bundle.experiment.iterations

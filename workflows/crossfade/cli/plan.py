@@ -1,0 +1,123 @@
+"""``crossfade plan``: what the experiment as written can decide, before it is started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from crossfade.cli.loading import bundle_of, read
+from crossfade.cli.output import err, out, show_findings
+from crossfade.counting import counting
+from crossfade.errors import SpecError
+from crossfade.evidence.limits import Plan, design, fitting, planned
+from crossfade.evidence.planning import HORIZON, Forecast, World, forecast
+from crossfade.evidence.rules import Design, Rules
+from crossfade.policies import settings as settings_of
+from crossfade.spec.interpolation import interpolate
+from crossfade.spec.requests import request_rate
+from crossfade.spec.rollout import Bundle
+from crossfade.verdict import Shape
+
+LIFTS = (0.02, 0.1, 0.4)
+
+
+def run(
+    paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, rps: float | None,
+    reward: float,
+) -> int:  # fmt: skip
+    """Print the plan; 0 when a clean candidate that is 40 % better is promoted in time, else 1."""
+    loaded = read(paths, settings, policy or "evidence")
+    bundle = bundle_of(loaded)
+    show_findings(loaded.findings)
+    rate = rps or request_rate(bundle)
+    if rate is None:
+        raise SpecError(
+            "the requests a second are not known: the rollout sends no load of its own",
+            hint="name them: crossfade plan --rps 50 ...",
+        )
+    rules = settings_of(bundle.policy)
+    if not isinstance(rules, Rules):
+        raise SpecError(f"policy {bundle.policy.name} proves nothing that could be planned",
+                        hint="crossfade plan --policy evidence ...")  # fmt: skip
+    return _show(bundle, rules, rate, reward)
+
+
+def _show(bundle: Bundle, rules: Rules, rate: float, reward: float) -> int:
+    experiment = bundle.experiment
+    known = shapes(bundle)
+    plan, rules = planned(experiment, known), fitting(rules, experiment, known)
+    what = design(experiment, plan)
+    interval = experiment.spec.duration.interval_seconds
+    traffic = rate * interval
+    out.print(f"{experiment.iterations} iterations of {interval} s at {rate:g} requests a second: "
+              f"{traffic * experiment.iterations:g} requests in all", soft_wrap=True)  # fmt: skip
+    grid = Table("a candidate that is", "objectives hold at", "better at", "promoted at",
+                 "requests")  # fmt: skip
+    worlds = list(_worlds(traffic, reward, what))
+    found = [forecast(world, plan, what, rules) for _, world in worlds]
+    for (label, _), told in zip(worlds, found, strict=True):
+        grid.add_row(label, _slowest(plan, told), _at(told.better), _at(told.promoted),
+                     f"{told.requests:.0f}" if told.promoted else "")  # fmt: skip
+    out.print(grid)
+    for i in plan.points:
+        metric = experiment.spec.criteria.objectives[i].metric
+        err.print(f"{metric} counts nothing that is known: it is judged as a bare value")
+    return _advice(experiment.iterations, found[-1])
+
+
+def _worlds(traffic: float, reward: float, what: Design) -> Iterator[tuple[str, World]]:
+    if what.rewarded:
+        best = LIFTS[-1]
+        for lift in LIFTS:
+            yield f"{lift:.0%} better, no bad value", World(traffic, reward, lift)
+        yield f"{best:.0%} better, half as bad as allowed", World(traffic, reward, best, 0.5)
+        yield f"{best:.0%} better, a tenth as bad as allowed", World(traffic, reward, best, 0.1)
+    else:
+        yield "half as bad as allowed", World(traffic, reward, 0, 0.5)
+        yield "without a bad value", World(traffic, reward, 0)
+
+
+def _slowest(plan: Plan, told: Forecast) -> str:
+    """Return when the last of all limits is proven, and which one that is."""
+    if not plan.limits:
+        return "none"
+    times = [HORIZON + 1 if at is None else at for at in told.limits]
+    j = max(range(len(times)), key=times.__getitem__)
+    limit = plan.limits[j]
+    name = f"{limit.metric.partition('/')[2]} {'>=' if limit.lower else '<='} {limit.limit:g}"
+    return f"{_at(told.limits[j])} ({name})"
+
+
+def _at(iteration: int | None) -> str:
+    return "not reached" if iteration is None else str(iteration)
+
+
+def _advice(iterations: int, likely: Forecast) -> int:
+    """Say whether the time is enough for the last, most likely of the worlds."""
+    if likely.promoted is None:
+        out.print(f"cannot be decided within {HORIZON} iterations: raise the load or the interval")
+        return 1
+    if likely.promoted > iterations:
+        times = likely.promoted / iterations
+        text = f"too short: {iterations} iterations, expected at least {likely.promoted}"
+        out.print(f"{text}, or about {times:.1f} times the load", soft_wrap=True)
+        return 1
+    out.print(f"long enough: such a candidate is promoted at iteration {likely.promoted}")
+    return 0
+
+
+def shapes(bundle: Bundle) -> dict[str, Shape]:
+    """Return what each metric's query counts, with the baseline's variables in it."""
+    baseline = bundle.experiment.versions[0]
+    values = {variable.name: variable.value for variable in baseline.variables}
+    found = {}
+    for key, metric in bundle.metrics.items():
+        if metric.query is None:
+            continue
+        query = interpolate(metric.query, baseline.name, values, 60, where=f"metric {key}")
+        counted = counting(query.strip())
+        if counted is not None:
+            found[key] = counted.shape
+    return found
