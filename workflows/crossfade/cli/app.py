@@ -72,6 +72,28 @@ def plan(
     raise typer.Exit(run(paths, settings or [], policy, rps=rps, reward=reward))
 
 
+@app.command()
+def simulate(
+    paths: Paths,
+    settings: Settings = None,
+    policy: PolicyName = None,
+    rps: Annotated[float | None, typer.Option(help="requests a second; default: its load")] = None,
+    error_rate: Annotated[float, typer.Option(help="the baseline's bad fraction")] = 0.002,
+    candidate_error_rate: Annotated[float, typer.Option(help="the candidates'")] = 0.002,
+    reward: Annotated[float, typer.Option(help="the baseline's mean reward, 0 to 1")] = 0.3,
+    reward_lift: Annotated[float, typer.Option(help="by how much candidates are better")] = 0.1,
+    runs: Annotated[int, typer.Option(min=1, max=100_000)] = 200,
+    seed: int = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Play the experiment many times with a candidate as supposed, and tell how it ends."""
+    from crossfade.cli.simulate import run
+
+    raise typer.Exit(run(paths, settings or [], policy, rps=rps, runs=runs, seed=seed,
+                         errors=(error_rate, candidate_error_rate),
+                         reward=(reward, reward_lift), as_json=as_json))  # fmt: skip
+
+
 @app.command("compile")
 def compile_(
     paths: Paths,

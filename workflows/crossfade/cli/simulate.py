@@ -1,0 +1,71 @@
+"""``crossfade simulate``: what a policy would make of a candidate that is as one supposes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import track
+
+from crossfade.cli.loading import bundle_of, read
+from crossfade.cli.output import err, out, show_findings
+from crossfade.cli.plan import shapes
+from crossfade.errors import SpecError
+from crossfade.simulation import Version, World, play, summary
+from crossfade.spec.requests import request_rate
+
+BARS = 40
+
+
+def run(
+    paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, rps: float | None,
+    errors: tuple[float, float], reward: tuple[float, float], runs: int, seed: int, as_json: bool,
+) -> int:  # fmt: skip
+    """Print how the runs ended; ``errors`` and ``reward`` are (baseline, candidate or lift)."""
+    loaded = read(paths, settings, policy)
+    bundle = bundle_of(loaded)
+    show_findings(loaded.findings)
+    rate = rps or request_rate(bundle)
+    if rate is None:
+        raise SpecError("the requests a second are not known", hint="name them: --rps 50")
+    experiment = bundle.experiment
+    traffic = rate * experiment.spec.duration.interval_seconds
+    lifted = min(reward[0] * (1 + reward[1]), 1.0)
+    others = [Version(lifted, default_bad=errors[1]) for _ in experiment.versions[1:]]
+    world = World(traffic, (Version(reward[0], default_bad=errors[0]), *others))
+    known, rng = shapes(bundle), np.random.default_rng(seed)
+    turns = track(range(runs), "simulating", console=err, transient=True)
+    played = [play(experiment, bundle.policy, known, world, rng) for _ in turns]
+    told = {"policy": bundle.policy.name, **summary(played)}
+    weights = _mean_weights([run.weights for run in played], experiment.iterations)
+    if as_json:
+        print(json.dumps({**told, "candidate_weight": weights}, indent=1))
+    else:
+        _show(told, weights)
+    return 0
+
+
+def _show(told: dict[str, Any], weights: list[float]) -> None:
+    out.print(f"{told['runs']} runs by policy {told['policy']}")
+    for word, share in sorted(told["outcomes"].items(), key=lambda item: -item[1]):
+        out.print(f"  {word:18} {share:7.1%}  {'#' * round(BARS * share)}")
+    when = told["iterations"]
+    out.print(f"decided at iteration {when:g} (median)" if when else "never decided")
+    out.print(
+        f"requests to the candidate: {told['exposed']:.0f}, bad ones: {told['bad']:.1f} (mean)"
+    )
+    out.print("candidates' weight over the iterations (mean):")
+    for k, weight in enumerate(weights, start=1):
+        out.print(f"  {k:4} {weight:5.1f}  {'#' * round(BARS * weight / 100)}")
+
+
+def _mean_weights(paths: list[tuple[tuple[int, ...], ...]], iterations: int) -> list[float]:
+    """Return the candidates' mean share after each iteration; an ended run keeps its last one."""
+    total = np.zeros(iterations)
+    for path in paths:
+        shares = [100 - weights[0] for weights in path]
+        total += np.array(shares + [shares[-1]] * (iterations - len(shares)))
+    return [round(float(value), 2) for value in total / len(paths)]
