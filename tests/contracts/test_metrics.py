@@ -15,7 +15,7 @@ import pytest
 
 from crossfade.errors import SpecError
 from crossfade.spec.metric import Metric
-from crossfade.verdict import Reading
+from crossfade.verdict import Counts, Reading
 from crossfade_steps import metrics
 from crossfade_steps.embedded.tools import free_port
 from crossfade_steps.ports import MetricRequest
@@ -88,7 +88,10 @@ class Asker:
     def __init__(self, kind: str, url: str) -> None:
         self.kind, self.url = kind, url
 
-    def read(self, *, settings: dict[str, Any] | None = None, **spec: Any) -> Reading:
+    def read(
+        self, *, settings: dict[str, Any] | None = None,
+        window: tuple[float, float] | None = None, **spec: Any,
+    ) -> Reading:  # fmt: skip
         document = {
             "apiVersion": "iter8.tools/v2alpha2",
             "kind": "Metric",
@@ -105,7 +108,7 @@ class Asker:
         quick = {"timeout": 0.3, **(settings or {})}
         secret = {"username": "u", "password": "p", "token": "t"}
         source = metrics.connect({"m": metric}, {self.kind: quick}, lambda name: secret)["m"]
-        return source.read(MetricRequest(metric, "default/m", "v1", {}, 60))
+        return source.read(MetricRequest(metric, "default/m", "v1", {}, 60, window))
 
 
 @pytest.fixture(params=["prometheus", "http"])
@@ -263,3 +266,30 @@ def test_a_real_prometheus_gives_a_value_no_data_and_its_own_error(tmp_path: Pat
             assert "matrix" in ask("up[1m]").reason
         finally:
             process.terminate()
+
+
+def test_prometheus_counts_at_both_ends_of_a_window(store: Store) -> None:
+    query = "sum(increase(hits_total{v='$name'}[20s]))"
+    store.answers = [(200, {}, vector(value)) for value in ("5", "100", "130")]
+
+    reading = Asker("prometheus", store.url).read(
+        window=(100.0, 110.0), params=[{"name": "query", "value": query}]
+    )
+
+    assert (reading.value, reading.counts) == (5, Counts(30))
+    paths = [path for _, path, _, _ in store.requests]
+    assert ["time=" in path for path in paths] == [False, True, True]
+    assert "time=100.000" in paths[1]
+    assert "time=110.000" in paths[2]
+
+
+def test_a_window_that_cannot_be_read_keeps_the_value_and_says_so(store: Store) -> None:
+    query = "sum(increase(hits_total[20s]))"
+    store.answers = [(200, {}, vector("5")), (200, {}, vector("100")), (400, {}, "{}")]
+
+    reading = Asker("prometheus", store.url).read(
+        window=(100.0, 110.0), params=[{"name": "query", "value": query}]
+    )
+
+    assert (reading.value, reading.counts) == (5, None)
+    assert reading.warnings[-1].startswith("not counted: query failed: HTTP 400")
