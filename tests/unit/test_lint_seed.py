@@ -7,6 +7,8 @@ from pathlib import Path
 
 from crossfade.lint import lint
 from crossfade.spec.loading import load
+from crossfade.spec.rollout import Policy
+from crossfade.spec.source import Loaded
 
 SEED = Path(__file__).resolve().parents[3] / "shared" / "seed"
 EXAMPLE = Path(__file__).resolve().parents[2] / "workflows" / "examples" / "iris"
@@ -31,9 +33,26 @@ OF_METRICS = {
 }
 
 
-def test_the_seed_has_exactly_the_defects_that_its_files_show() -> None:
+OF_ITER8 = {"D22", "D30", "V9", "V26"}
+"""What the predecessor's rule does with the experiment; the default policy does not."""
 
+
+def by_policy(name: str) -> Loaded:
     loaded = load([SEED])
+    assert loaded.bundle is not None
+    bundle = loaded.bundle.model_copy(update={"policy": Policy(name=name)})
+    return Loaded(bundle, loaded.findings, loaded.documents)
+
+
+def test_the_default_policy_does_not_have_the_predecessor_s_own_defects() -> None:
+    found = {finding.rule for finding in lint(by_policy("evidence"))}
+
+    assert found == set(FILES) - OF_ITER8
+    assert lint(load([SEED])) == lint(by_policy("evidence"))
+
+
+def test_the_seed_has_exactly_the_defects_that_its_files_show() -> None:
+    loaded = by_policy("iter8")
     findings = lint(loaded)
 
     places: dict[str, set[str]] = {}

@@ -13,7 +13,7 @@ from crossfade.errors import BackendError
 from crossfade.replay import replay
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.metric import Metric
-from crossfade.spec.rollout import Bundle, Verify
+from crossfade.spec.rollout import Bundle, Policy, Verify
 from crossfade.verdict import Outcome
 from crossfade_steps import metrics
 from crossfade_steps.embedded.store import Store
@@ -175,6 +175,7 @@ def bundle(
         deploy=(deployment("base", models[0]), deployment("cand", models[1]), route()),
         promote={"v2": winner} if promote else {},
         verify=Verify(url="http://gateway/predict", payload="{}"),
+        policy=Policy(name="iter8"),
     )
 
 

@@ -7,7 +7,7 @@ from crossfade.errors import SpecError
 from crossfade.policies.iter8 import decide
 from crossfade.replay import replay
 from crossfade.spec.experiment import Experiment
-from crossfade.spec.rollout import Bundle
+from crossfade.spec.rollout import Bundle, Policy
 from crossfade.verdict import Observation, Reading
 
 
@@ -19,7 +19,9 @@ def bundle() -> Bundle:
         "versionInfo": {"baseline": {"name": "a"}, "candidates": [{"name": "b"}]},
     }
     document = {"apiVersion": "iter8.tools/v2alpha2", "kind": "Experiment", "spec": spec}
-    return Bundle(name="x", experiment=Experiment.model_validate(document))
+    return Bundle(
+        name="x", experiment=Experiment.model_validate(document), policy=Policy(name="iter8")
+    )
 
 
 def entries() -> list[dict[str, Any]]:

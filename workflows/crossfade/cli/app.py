@@ -273,11 +273,13 @@ def clean(
 
 
 @app.command()
-def replay(record: Record = None, folder: Path = Path(".crossfade")) -> None:
+def replay(
+    record: Record = None, policy: PolicyName = None, folder: Path = Path(".crossfade")
+) -> None:
     """Decide a recorded run again and compare every decision, byte for byte."""
     from crossfade.cli.records import replay as again
 
-    raise typer.Exit(again(record, folder))
+    raise typer.Exit(again(record, folder, policy))
 
 
 def _names_a_run(record: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from crossfade.cli.output import out
 from crossfade.errors import SpecError
+from crossfade.replay import Replayed
 from crossfade.replay import replay as decide_again
 from crossfade.report.describe import describe as describe_entries
 from crossfade.report.page import page
@@ -35,16 +36,33 @@ def write_page(entries: Sequence[Mapping[str, Any]], output: Path | None) -> Non
     print(f"{output} written", file=sys.stderr)
 
 
-def replay(record: Path | None, folder: Path) -> int:
-    """Print one line a decision; return 1 if any differs from the record."""
+def replay(record: Path | None, folder: Path, policy: str | None = None) -> int:
+    """Print one line a decision; return 1 if any differs from the record.
+
+    With a ``policy``, print what that one would have decided from the same readings instead.
+    """
     differences = 0
-    results = decide_again(entries_of(record, folder))
+    results = decide_again(entries_of(record, folder), policy=policy)
+    if policy is not None:
+        return _other(results, policy)
     for result in results:
         same = result.difference is None
         differences += not same
         print(f"iteration {result.iteration}: {'same' if same else result.difference}")
     print(f"{len(results)} decisions, {differences} differ", file=sys.stderr)
     return 1 if differences else 0
+
+
+def _other(results: Sequence[Replayed], policy: str) -> int:
+    """Print what another policy would have done, from readings at the weights that were."""
+    for result in results:
+        told = result.again
+        print(f"iteration {result.iteration}: {told['reason']}")
+        if told["outcome"]:
+            winner = f", winner {told['winner']}" if told["winner"] else ""
+            print(f"outcome by {policy}: {told['outcome']}{winner}")
+            break
+    return 0
 
 
 def find_record(record: Path | None, folder: Path) -> Path:

@@ -37,7 +37,7 @@ class Approval(StrEnum):
 class Policy(Model, extra="allow"):
     """The decision rule by name; its settings are checked by the policy's own file."""
 
-    name: str = "iter8"
+    name: str = "evidence"
 
     @property
     def settings(self) -> dict[str, Any]:
