@@ -87,7 +87,7 @@ def test_a_better_version_is_promoted_after_the_bake() -> None:
     assert weights[0] == 4, "about 20 requests, before anything is known"
     assert weights == sorted(weights)
     assert all(sum(decision.weights.values()) == 100 for decision in found)
-    assert "v2 has won, 1 more interval(s) under watch" in found[-2].reason
+    assert "v2 has won, 1 more interval under watch" in found[-2].reason
 
 
 def test_lower_is_better_is_the_mirror() -> None:

@@ -118,16 +118,21 @@ class Story:
             "incomplete": "not everything could be read",
             "time-is-up": "; ".join(self._missing(i) for i in trial.candidates()) or "not proven",
             "regressed": f"{name} was the winner before",
-            "baking": f"{name} has won, {trial.left} more interval(s) under watch",
-            "baked": f"{name} has won and stayed healthy",
+            "baking": f"{name} has won, {_intervals(trial.left)} under watch",
+            "baked": f"{self._compared(note)}, and it stayed healthy under watch",
         }[note.word]
 
     def _compared(self, note: judging.Note) -> str:
-        name, reward = self.names[note.version], self.experiment.spec.criteria.rewards[0].metric
+        name, rewards = self.names[note.version], self.experiment.spec.criteria.rewards
+        if not self.design.rewarded:
+            return f"{name}: all objectives hold"
+        reward = rewards[0].metric
         if note.word == "worse":
             log = float(self.trial.worse.evidence()[note.version])
             return f"{name} is proven worse by {reward} ({ratio(log)})"
         log = float(self.trial.better.evidence()[note.version, 0])
+        if log < judging.promotion_threshold(self.rules, self.design):
+            return f"{name}: all objectives hold, and {self.names[0]} misses its own"
         return f"{name} is proven better by {reward} ({ratio(log)}), all objectives hold"
 
     def _missing(self, i: int) -> str:
@@ -149,9 +154,13 @@ class Story:
         if not math.isfinite(needed):
             return f"{_short(limit)} cannot be proven ({bad:.3g} bad of {count:.4g})"
         share = trial.traffic * trial.weights[i] / 100
-        more = f", about {math.ceil((needed - count) / share)} more interval(s)" if share else ""
+        more = f", about {_intervals(math.ceil((needed - count) / share))}" if share else ""
         clean = "clean requests" if not bad else f"requests ({bad:.3g} bad)"
         return f"{_short(limit)} {count:.4g} of about {needed:.4g} {clean}{more}"
+
+
+def _intervals(count: int) -> str:
+    return f"{count} more interval{'' if count == 1 else 's'}"
 
 
 def _short(limit: Limit) -> str:
