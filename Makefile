@@ -56,3 +56,6 @@ cluster-down: .venv/.ready  ## end it; what was built stays cached
 
 cluster-bench: cluster  ## long measurements there: drift, split, 1,000 iterations, 25 at once
 	$(BIN)/python bench/cluster
+
+bench-decisions: .venv/.ready  ## how often each rule promotes what it should not (about 20 min)
+	$(BIN)/python bench/decisions

@@ -1,0 +1,145 @@
+"""What two versions really do, and what a policy would read of it (decision.md section 4).
+
+Limits: error rate <= 1 %, p95 latency (5 % above it), mean latency (a tenth of its ceiling).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import sin
+from typing import Any
+
+import numpy as np
+
+Array = Any
+LIMITS = (0.01, 0.05, 0.10)
+CEILING = 10.0
+DELAYS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One row of the table; what is ``right`` is None where either ending is fine."""
+
+    name: str
+    right: bool | None
+    reward: tuple[float, float] = (0.30, 0.30)
+    errors: tuple[float, float] = (0.002, 0.002)
+    slow: tuple[float, float] = (0.01, 0.01)
+    mean: tuple[float, float] = (0.4, 0.4)
+    later: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    change_at: int = 10**9
+    drift: Callable[[int], float] | None = None
+    lost: float = 0.0
+    blind_first: int = 0
+    odds: float = 1.0
+    users: tuple[int, float] = (1, 0.0)
+    delay: float = 0.0
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    counts: bool = False
+
+    def at(self, what: str, k: int) -> Array:
+        """Return what holds in interval k, by version."""
+        values = self.later[what] if k >= self.change_at and what in self.later else None
+        found = np.array(getattr(self, what) if values is None else values, float)
+        return found * self.drift(k) if what == "reward" and self.drift else found
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Increments since the last read: requests, bad values and rewards by version."""
+
+    requests: Array
+    bad: Array
+    reward: Array
+
+
+class Draw:
+    """One run of a world; ``read`` gives None where an interval cannot be read."""
+
+    def __init__(self, world: World, traffic: float, rng: np.random.Generator) -> None:
+        self._world, self._traffic, self._rng = world, traffic, rng
+        self._waiting = np.zeros((DELAYS, 2))
+        self._kept: list[Read] = []
+
+    def read(self, k: int, weight: int) -> Read | None:
+        """Return what interval k brings at a candidate's weight."""
+        world, rng = self._world, self._rng
+        self._kept.append(self._interval(k, weight))
+        if k <= world.blind_first or (world.lost and rng.random() < world.lost):
+            return None
+        parts, self._kept = self._kept, []
+        return Read(*(sum(getattr(part, name) for part in parts)
+                      for name in ("requests", "bad", "reward")))  # fmt: skip
+
+    def _interval(self, k: int, weight: int) -> Read:
+        world, rng = self._world, self._rng
+        odds = world.odds * weight
+        share = odds / (odds + 100 - weight)
+        total = rng.poisson(self._traffic)
+        candidate = rng.binomial(total, share)
+        n = np.array([total - candidate, candidate])
+        bad = np.stack([
+            rng.binomial(n, world.at("errors", k)), rng.binomial(n, world.at("slow", k)),
+            np.minimum(rng.gamma(np.maximum(n, 1e-9), world.at("mean", k) / CEILING), n),
+        ], axis=1)  # fmt: skip
+        return Read(n.astype(float), bad.astype(float), self._rewards(k, n))
+
+    def _rewards(self, k: int, n: Array) -> Array:
+        world, rng = self._world, self._rng
+        mean = world.at("reward", k)
+        size, alike = world.users
+        if size > 1:  # a user's requests have one rate of their own
+            users = np.maximum(n // size, 1)
+            spread = (1 - alike) / alike + 1
+            t = spread * users - 1
+            mean = rng.beta(np.maximum(mean * t, 1e-6), np.maximum((1 - mean) * t, 1e-6))
+        earned = rng.poisson(n * mean) if world.counts else rng.binomial(n, mean)
+        return self._delayed(earned) if world.delay else earned.astype(float)
+
+    def _delayed(self, earned: Array) -> Array:
+        chance, todo = 1 / (1 + self._world.delay), earned
+        for d in range(DELAYS):
+            now = todo if d == DELAYS - 1 else self._rng.binomial(todo, chance)
+            self._waiting[d] += now
+            todo = todo - now
+        arrived = self._waiting[0].copy()
+        self._waiting = np.concatenate([self._waiting[1:], np.zeros((1, 2))])
+        return arrived
+
+
+def _day(k: int) -> float:
+    return 0.7 + 0.6 * k / 12 if k <= 12 else 1.3 + 0.25 * sin((k - 12) / 6)
+
+
+UP = (0.30, 0.42)
+WORLDS = (
+    World("A/A", False),
+    World("A/A, reward 2 %", False, reward=(0.02, 0.02)),
+    World("A/A, drifting reward", False, drift=_day),
+    World("A/A, Poisson count 1.5 a request", False, reward=(1.5, 1.5), counts=True,
+          rules={"reward": "count"}),
+    World("A/A, rewards delayed 30 s", False, delay=3, rules={"delay": 16}),
+    World("A/A, 25 % of reads fail", False, lost=0.25),
+    World("A/A, sticky users, dispersion 4.8", False, users=(20, 0.2), rules={"dispersion": 4.8}),
+    World("reward -10 %", False, reward=(0.30, 0.27)),
+    World("reward +40 %, errors 2 %", False, UP, errors=(0.002, 0.02)),
+    World("reward +40 %, errors 3 %", False, UP, errors=(0.002, 0.03)),
+    World("reward +40 %, errors 20 %", False, UP, errors=(0.002, 0.20)),
+    World("reward +40 %, 10 % slow", False, UP, slow=(0.01, 0.10)),
+    World("reward +40 %, mean 1.5 x limit", False, UP, mean=(0.4, 1.5)),
+    World("errors 20 % from interval 20", False, change_at=20, later={"errors": (0.002, 0.2)}),
+    World("reward -40 % from interval 20", False, change_at=20, later={"reward": (0.30, 0.18)}),
+    World("both errors 3 %, reward +40 %", False, UP, errors=(0.03, 0.03)),
+    World("reward +40 %, errors 1 % (the limit)", None, UP, errors=(0.002, 0.01)),
+    World("split wrong: candidate gets 0.8 x", None, UP, odds=0.8),
+    World("reward +2 %", True, reward=(0.30, 0.306)),
+    World("reward +10 %", True, reward=(0.30, 0.33)),
+    World("reward +40 %", True, UP),
+    World("reward 0.7 against 1.0", True, reward=(0.7, 0.999)),
+    World("reward +40 %, 25 % of reads fail", True, UP, lost=0.25),
+    World("reward +40 %, first 3 reads empty", True, UP, blind_first=3),
+    World("reward +40 %, errors 0.5 %", True, UP, errors=(0.002, 0.005)),
+    World("baseline errors 3 %, reward equal", True, errors=(0.03, 0.002)),
+)  # fmt: skip
