@@ -30,6 +30,23 @@ def test_the_command_line_submits_and_stays_until_the_outcome(
     assert here.cluster.kubectl("get", "leases", "-n", here.name, "-o", "name") == ""
 
 
+def test_the_default_policy_promotes_by_what_is_counted(place: Places, tmp_path: Path) -> None:
+    here = place("evidence")
+    document = here.rollout(iterations=14, interval=4, qps=60)
+    del document["spec"]["policy"]
+    path = here.write(tmp_path, document)
+    here.grant(path)
+
+    run = here.submit(path)
+
+    ended = here.outcome(run)
+    assert ended["outcome"] == "promoted", ended
+    assert "proven better by reward" in ended["sentence"], ended
+    again = here.cluster.crossfade("describe", "-n", here.name, run)
+    assert "proven <= 0.05" in here.cluster.crossfade("report", "-n", here.name, run).out
+    assert "Policy: evidence" in again.out
+
+
 def test_python_submits_through_the_argo_server(place: Places, tmp_path: Path) -> None:
     here = place("python")
     path = here.prepare(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import sys
@@ -48,6 +49,19 @@ def test_the_measured_page_is_what_was_measured() -> None:
     import results
 
     assert results.PAGE.read_text() == results.page(), "python bench/cluster page"
+
+
+def test_the_decisions_page_is_what_was_played() -> None:
+    sys.path.insert(0, str(ROOT / "bench" / "decisions"))
+    spec = importlib.util.spec_from_file_location(
+        "decisions", ROOT / "bench" / "decisions" / "__main__.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    decisions = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(decisions)
+
+    assert decisions.PAGE.read_text() == decisions.page(), "python bench/decisions page"
 
 
 def test_every_pinned_name_is_plain() -> None:

@@ -28,10 +28,11 @@ def rollout(tmp_path: Path) -> Path:
         text = file.read_text()
         if file.name == "experiment.yaml":
             text = text.replace("intervalSeconds: 10", "intervalSeconds: 3")
-            text = text.replace("iterationsPerLoop: 10", "iterationsPerLoop: 5")
+            text = text.replace("iterationsPerLoop: 15", "iterationsPerLoop: 5")
         if file.name == "rollout.yaml":
             text = text.replace("{iris-v1: 0.5, iris-v2: 0.8}", "{iris-v1: 0.1, iris-v2: 0.9}")
             text = text.replace("scrape_interval: 2", "scrape_interval: 1")
+            text = text.replace("{name: evidence}", "{name: iter8, accept: [V9, V26, D30]}")
         (folder / file.name).write_text(text)
     return folder
 

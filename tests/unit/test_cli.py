@@ -12,6 +12,7 @@ from crossfade.cli.app import main
 from crossfade.cli.loading import bundle_of, read
 from crossfade.cli.output import show_accepted
 from crossfade.lint import accepted
+from crossfade.spec.rollout import Policy
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = str(ROOT / "workflows" / "examples" / "iris")
@@ -119,10 +120,11 @@ def test_a_file_that_is_no_record_is_refused(
     assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_what_the_example_accepts_of_its_policy_is_said_when_it_starts(
+def test_what_a_rollout_accepts_of_its_policy_is_said_when_it_starts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    bundle = bundle_of(read([Path(EXAMPLE)]))
+    policy = Policy.model_validate({"name": "iter8", "accept": ["V9", "V26", "D30"]})
+    bundle = bundle_of(read([Path(EXAMPLE)])).model_copy(update={"policy": policy})
 
     show_accepted(accepted(bundle))
 
