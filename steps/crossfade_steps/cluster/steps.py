@@ -150,7 +150,20 @@ def iterate_step(stage: Stage, start: float) -> Outputs:
     """Run every iteration in this container."""
     if record.last(stage.entries(), "concluded") is not None:
         return _restore("already concluded")
-    return _after(stage, iterate(stage.run, start))
+    return _after(stage, iterate(stage.run, _counted_from(stage, start)))
+
+
+def _counted_from(stage: Stage, start: float) -> float:
+    """Return when this container's iterations began: it may have come up long after the load did.
+
+    A container that continues another one's iterations keeps that one's beginning.
+    """
+    entries = stage.entries()
+    started = record.of_type(entries, "started")
+    if record.last(entries, "decision") is None and len(started) < 2:
+        started.append(record.started(stage.run.clock.now()))
+        stage.run.record.append(started[-1])
+    return float(started[-1]["start"]) if started else start
 
 
 def _after(stage: Stage, decision: Decision) -> dict[str, str]:
