@@ -108,6 +108,7 @@ def main() -> None:
                     line = json.dumps(measure(world, runs, iterations))
                     with RESULTS.open("a", encoding="utf-8") as file:
                         file.write(line + "\n")
+                    PAGE.write_text(page())
     PAGE.write_text(page())
 
 

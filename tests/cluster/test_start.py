@@ -12,7 +12,6 @@ from crossfade import Rollout
 
 Places = Callable[[str], Place]
 pytestmark = pytest.mark.minutes(1.5)
-MINUTE = "* * * * *"
 
 
 def test_the_command_line_submits_and_stays_until_the_outcome(
@@ -86,27 +85,3 @@ def test_a_workflow_template_starts_with_parameters_as_the_argo_ui_does(
                  if p["name"] == "summary"}  # fmt: skip
     assert len(summaries) == 3
     assert all("; weights " in text or "; promote " in text for text in summaries), summaries
-
-
-@pytest.mark.minutes(4)
-def test_a_cron_workflow_forbids_overlap_and_never_un_promotes(
-    place: Places, tmp_path: Path
-) -> None:
-    here = place("cron")
-    path = here.prepare(tmp_path, iterations=20)
-    result = here.cluster.crossfade("submit", "--kind", "cron", "--schedule", MINUTE, path)
-    assert result.code == 0, result.text
-
-    until(lambda: here.runs() or None, "the first run", 150)
-    first = here.runs()[0]
-    assert here.outcome(first)["outcome"] == "promoted"
-    workflows = here.names("workflows")
-    second = until(
-        lambda: next((run for run in here.runs() if run != first), None), "the second run", 150
-    )
-
-    assert workflows == [first], "no second run beside the first"
-    ended = here.outcome(second)
-    assert ended["outcome"] == "kept"
-    assert "nothing to compare" in ended["sentence"]
-    assert here.weights() == (100, 0)
