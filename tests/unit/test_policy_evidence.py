@@ -174,6 +174,26 @@ def test_a_bare_value_is_judged_several_times_in_a_row_and_said_to_be_a_point() 
     assert "not statistical" in decision.verdicts[0].sentence
 
 
+def test_probes_of_a_candidate_without_traffic_are_no_wrong_split() -> None:
+    def world(k: int, version: str, n: float) -> dict[str, Reading]:
+        return readings(4.0 if k == 1 and version == "v2" else n, **GOOD)
+
+    found = play(world, experiment(iterations=3))
+
+    assert found[0].outcome is None
+    assert found[-1].outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_wrong_split_ends_the_run() -> None:
+    def world(k: int, version: str, n: float) -> dict[str, Reading]:
+        return readings(n * (0.5 if version == "v2" else 1), **GOOD)
+
+    found = play(world, experiment(), traffic=5000)
+
+    assert found[-1].outcome is Outcome.INVALID
+    assert "not shared as the weights say" in found[-1].reason
+
+
 def test_fixed_split_moves_nothing_before_the_end() -> None:
     spec = experiment(strategy={"testingPattern": "A/B", "deploymentPattern": "FixedSplit"})
 

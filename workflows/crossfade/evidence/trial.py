@@ -117,7 +117,13 @@ def absorb(trial: Trial, interval: Interval, rules: Rules, design: Design) -> Tr
 
 
 def _split(trial: Trial, interval: Interval) -> Array:
-    """Return F7: just after a change every share between the old and the new one is legal."""
+    """Return F7: just after a change every share between the old and the new one is legal.
+
+    While all traffic is the baseline's there is nothing to share: what a candidate answers then are
+    probes and people trying it.
+    """
+    if not any((*trial.weights[1:], *trial.weights_before[1:])):
+        return np.zeros((trial.versions, 2, len(SPLIT)))
     now, old = np.asarray(trial.weights) / 100, np.asarray(trial.weights_before) / 100
     share = np.stack([np.maximum(now, old), np.minimum(now, old)], axis=1)[:, :, None]
     tilts = np.stack([SPLIT, -SPLIT])
