@@ -42,7 +42,7 @@ def test_the_default_policy_promotes_by_what_is_counted(place: Places, tmp_path:
     assert ended["outcome"] == "promoted", ended
     assert "proven better by reward" in ended["sentence"], ended
     again = here.cluster.crossfade("describe", "-n", here.name, run)
-    assert "proven <= 0.05" in here.cluster.crossfade("report", "-n", here.name, run).out
+    assert "proven &lt;= 0.05" in here.cluster.crossfade("report", "-n", here.name, run).out
     assert "Policy: evidence" in again.out
 
 
