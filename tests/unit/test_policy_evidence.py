@@ -52,7 +52,7 @@ World = Callable[[int, str, float], dict[str, Reading]]
 
 def play(
     world: World, spec: Experiment, *, traffic: float = 500,
-    shapes: Mapping[str, Shape] = SHAPES, **settings: Any,
+    shapes: Mapping[str, Shape] = SHAPES, stored: bool = True, **settings: Any,
 ) -> list[Decision]:  # fmt: skip
     """Return the decisions of a run in a world, each state through JSON."""
     rules, state, weights = Settings(**settings), {}, {"v1": 100, "v2": 0}
@@ -63,7 +63,7 @@ def play(
                      for key in SHAPES}  # fmt: skip
         seen = Observation(k, 10 * k, dict(weights), by_metric, shapes, float(k))
         decision, after = decide(spec, rules, seen, state)
-        state = json.loads(json.dumps(after))
+        state = json.loads(json.dumps(after)) if stored else dict(after)
         found.append(decision)
         weights = dict(decision.weights)
         if decision.outcome is not None:
@@ -88,6 +88,12 @@ def test_a_better_version_is_promoted_after_the_bake() -> None:
     assert weights == sorted(weights)
     assert all(sum(decision.weights.values()) == 100 for decision in found)
     assert "v2 has won, 1 more interval under watch" in found[-2].reason
+
+
+def test_a_state_that_was_stored_decides_as_one_that_was_not() -> None:
+    world = steady(GOOD, {**GOOD, "reward": 0.33})
+
+    assert play(world, experiment()) == play(world, experiment(), stored=False)
 
 
 def test_lower_is_better_is_the_mirror() -> None:
