@@ -154,6 +154,21 @@ def test_a_metric_that_is_never_read_never_promotes(lost: str) -> None:
     assert max(d.weights["v2"] for d in found) <= 4
 
 
+@pytest.mark.parametrize("lost", ["ns/errors", "ns/reward"])
+def test_what_is_unknown_while_a_winner_is_watched_moves_and_promotes_nothing(lost: str) -> None:
+    better = {**GOOD, "reward": 0.6}
+    won = next(d.iteration for d in play(steady(GOOD, better), experiment()) if d.winner)
+
+    def world(k: int, version: str, n: float) -> dict[str, Reading]:
+        own = readings(n, **(GOOD if version == "v1" else better))
+        return {**own, lost: Reading(None, "query failed")} if k > won else own
+
+    found = play(world, experiment())
+
+    assert found[-1].outcome is Outcome.INVALID
+    assert {d.weights["v2"] for d in found[won - 1 : -1]} == {found[won - 1].weights["v2"]}
+
+
 def test_a_bare_value_is_judged_several_times_in_a_row_and_said_to_be_a_point() -> None:
     criteria = {"requestCount": "count",
                 "rewards": [{"metric": "reward", "preferredDirection": "High"}],

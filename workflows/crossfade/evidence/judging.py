@@ -81,7 +81,7 @@ def observe(trial: Trial, interval: Interval | None, rules: Rules, design: Desig
     if trial.split.evidence().max() >= split_threshold(rules, design):
         return _end(trial, Outcome.INVALID, 0, found, Note("split"))
     if trial.winner is not None:
-        return _baked(trial, trial.winner, found, rules, design)
+        return _baked(trial, trial.winner, found, rules, design, interval.complete)
     return _contested(trial, found, rules, design, complete=interval.complete)
 
 
@@ -146,11 +146,17 @@ def _conformance(trial: Trial, found: Findings, rules: Rules, design: Design) ->
     return _last_or_hold(trial, found, [], design)
 
 
-def _baked(trial: Trial, i: int, found: Findings, rules: Rules, design: Design) -> Judged:
-    """Move traffic on after the verdict, alarms on."""
+def _baked(  # noqa: PLR0917
+    trial: Trial, i: int, found: Findings, rules: Rules, design: Design, complete: bool
+) -> Judged:
+    """Move traffic on after the verdict, alarms on; what is unknown or in doubt moves nothing."""
     if found.fails(i) or (found.worse[i] and not found.fails(0)):
         why = _failed(found, i) if found.fails(i) else Note("worse", i)
         return _end(trial, Outcome.ROLLED_BACK, 0, found, why, Note("regressed", i))
+    if not complete:
+        return _incomplete(trial, found, [], rules, design)
+    if not found.held[i] or found.doubted[i].any():
+        return _last_or_hold(trial, found, [Note("doubted", i)], design)
     left = trial.left - 1
     if left <= 0 or trial.intervals >= design.iterations:
         return _end(trial, Outcome.PROMOTED, i, found, Note("baked", i))

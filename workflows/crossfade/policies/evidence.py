@@ -52,7 +52,9 @@ def decide(
         outcome=_outcome(judged, what),
         rewards=_rewards(experiment, observation, what),
     )
-    after = {"trial": stored(judged.trial), "streaks": streaks, "until": observation.until}
+    # what could not be read is read together with the next window: the weights were held
+    until = observation.until if seen is not None else state.get("until", 0.0)
+    after = {"trial": stored(judged.trial), "streaks": streaks, "until": until}
     return decision, after
 
 
