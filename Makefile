@@ -4,7 +4,7 @@ BIN := .venv/bin
 WORKERS ?= 3
 
 .PHONY: help setup setup-embedded setup-argo demo test fuzz bench golden docs \
-  cluster cluster-test cluster-bench cluster-down
+  cluster cluster-test cluster-bench cluster-down bench-decisions
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 

@@ -59,6 +59,8 @@ def news(entry: Mapping[str, Any]) -> tuple[str, str, str] | None:
     kind = entry["type"]
     if kind == "decision":
         decision = entry["decision"]
+        if decision["old"] == decision["weights"] and decision["outcome"] is None:
+            return None
         moved = f"{weights(decision['old'])} -> {weights(decision['weights'])}"
         text = f"iteration {decision['iteration']}: {moved}: {decision['reason']}"
         return "Normal", "Decided", text

@@ -1,7 +1,8 @@
 """``crossfade doctor``: whether a cluster can carry a rollout out, before anything is changed.
 
 The checks run in a pod, with the rollout's own account and the steps' own image: what a person's
-rights and a laptop's network say of a cluster proves nothing.  The pod's Job is all that is made.
+rights and a laptop's network say of a cluster proves nothing.  The pod's Job, and a large rollout's
+ConfigMap where it was not there before, are all that is made, and they are removed.
 """
 
 from __future__ import annotations
@@ -61,22 +62,24 @@ def _examined(kube: Kube, bundle: Bundle) -> Iterator[Check]:
     yield _check("account", f"{bundle.namespace}/{account}", there, "" if there else remedy)
     if not there:
         return
-    name, made = f"crossfade-doctor-{uuid4().hex[:5]}", []
+    name, made = f"crossfade-doctor-{uuid4().hex[:5]}", list[ObjectKey]()
     try:
-        made = _start(kube, bundle, name, account)
+        _start(kube, bundle, name, made)
         yield from _answers(kube, bundle, name)
     finally:
         for key in made:
             kube.delete(key)
 
 
-def _start(kube: Kube, bundle: Bundle, name: str, account: str) -> list[ObjectKey]:
-    """Create the Job (a large bundle's ConfigMap first) and return what is to be removed."""
+def _start(kube: Kube, bundle: Bundle, name: str, made: list[ObjectKey]) -> None:
+    """Create the Job (a large bundle's ConfigMap first), and note what is to be removed."""
     from crossfade.compiler import documents
 
     *before, workflow = documents(bundle)
     for manifest in before:
-        kube.apply(manifest)
+        if kube.get(ObjectKey.of(manifest)) is None:  # another run's stays
+            kube.create(manifest)
+            made.append(ObjectKey.of(manifest))
     containers = [t["container"] for t in workflow["spec"]["templates"] if "container" in t]
     value = workflow["spec"]["arguments"]["parameters"][0]["value"]
     image = containers[0]["image"]
@@ -86,10 +89,10 @@ def _start(kube: Kube, bundle: Bundle, name: str, account: str) -> list[ObjectKe
         "args": [DOCTOR.name, "--run", name, "--bundle", value],
         "env": [{"name": IMAGE_VARIABLE, "value": image}],
     }  # fmt: skip
-    job = load.job(name, bundle.namespace, name, container, serviceAccountName=account,
-                   automountServiceAccountToken=True)  # fmt: skip
+    job = load.job(name, bundle.namespace, name, container, automountServiceAccountToken=True,
+                   serviceAccountName=bundle.service_account or ACCOUNT)  # fmt: skip
     kube.create(job)
-    return [ObjectKey("batch", "Job", bundle.namespace, name)]
+    made.append(ObjectKey("batch", "Job", bundle.namespace, name))
 
 
 def _answers(kube: Kube, bundle: Bundle, name: str) -> Iterator[Check]:
@@ -98,8 +101,7 @@ def _answers(kube: Kube, bundle: Bundle, name: str) -> Iterator[Check]:
     while time.monotonic() < until:
         pods = kube.list("", "Pod", bundle.namespace, f"{RUN_LABEL}={name}")
         phase = str(pods[0].get("status", {}).get("phase")) if pods else ""
-        if phase in ("Succeeded", "Failed"):
-            yield _check("image", "the steps' image", True, "its pod ran")
+        if phase in ("Succeeded", "Failed") or "CrashLoopBackOff" in trouble:
             yield from _read(kube, bundle.namespace, pods[0]["metadata"]["name"])
             return
         trouble = "; ".join(pod_troubles(pods)) or trouble
@@ -111,11 +113,14 @@ def _answers(kube: Kube, bundle: Bundle, name: str) -> Iterator[Check]:
 
 def _read(kube: Kube, namespace: str, pod: str) -> Iterator[Check]:
     text = kube.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log")
-    for line in text.splitlines():
-        if line.startswith("{"):
-            yield json.loads(line)
-        elif line.startswith("error: "):
-            yield _check("rollout", "reading it", False, line.removeprefix("error: "))
+    lines = text.splitlines()
+    found = [json.loads(line) for line in lines if line.startswith("{")]
+    yield _check("image", "the steps' image", True, "its pod ran")
+    yield from found
+    wrong = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    if wrong or not found:  # an image that knows no doctor says nothing that is a check
+        text = (wrong or lines or ["it said nothing"])[-1]
+        yield _check("rollout", "reading it", False, text)
 
 
 def _check(what: str, subject: str, good: bool, text: str) -> Check:
