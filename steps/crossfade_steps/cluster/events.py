@@ -58,12 +58,7 @@ def news(entry: Mapping[str, Any]) -> tuple[str, str, str] | None:
     """Return type, reason and message of the event that an entry is worth, None for no news."""
     kind = entry["type"]
     if kind == "decision":
-        decision = entry["decision"]
-        if decision["old"] == decision["weights"] and decision["outcome"] is None:
-            return None
-        moved = f"{weights(decision['old'])} -> {weights(decision['weights'])}"
-        text = f"iteration {decision['iteration']}: {moved}: {decision['reason']}"
-        return "Normal", "Decided", text
+        return _decided(entry["decision"])
     if kind == "outcome":
         good = entry["outcome"] in GOOD
         words = entry["outcome"].replace("-", " ").title().replace(" ", "")
@@ -76,3 +71,12 @@ def news(entry: Mapping[str, Any]) -> tuple[str, str, str] | None:
     if kind == "trouble":
         return "Warning", "Trouble", str(entry["sentence"])
     return None
+
+
+def _decided(decision: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """Return the event of a decision; one that moves nothing and ends nothing is no news."""
+    if decision["old"] == decision["weights"] and decision["outcome"] is None:
+        return None
+    moved = f"{weights(decision['old'])} -> {weights(decision['weights'])}"
+    text = f"iteration {decision['iteration']}: {moved}: {decision['reason']}"
+    return "Normal", "Decided", text
