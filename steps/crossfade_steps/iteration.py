@@ -10,6 +10,7 @@ from typing import Any
 from crossfade import policies, record
 from crossfade.errors import BackendError
 from crossfade.verdict import Decision, Outcome
+from crossfade_steps.ports import RouteState
 from crossfade_steps.reading import observe
 from crossfade_steps.run import Run, Stopped
 
@@ -98,15 +99,20 @@ def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
     held = run.wait_until(start + progress.held_seconds + k * interval)
     if held:
         run.record.append(record.paused(held))
-    drifts = progress.drifts + _put_back(run, progress.weights, progress.drifts)
-    decision, state = decide(run, k, start, progress.weights, progress.state)
+    route, disturbed = _put_back(run, progress.weights, progress.drifts)
+    drifts = progress.drifts + (disturbed > 0)
+    decision, state = decide(run, k, start, progress.state, route, disturbed=disturbed)
     return Progress(k, progress.weights, state, decision, drifts, progress.held_seconds + held)
 
 
 def decide(
-    run: Run, k: int, start: float, weights: Mapping[str, int], state: Mapping[str, Any]
-) -> tuple[Decision, Mapping[str, Any]]:
-    """Return decision k, recorded before anything is written."""
+    run: Run, k: int, start: float, state: Mapping[str, Any], route: RouteState, *,
+    disturbed: float,
+) -> tuple[Decision, Mapping[str, Any]]:  # fmt: skip
+    """Return decision k, recorded before anything is written.
+
+    ``route`` is what is in force, ``disturbed`` until when it was somebody else's (0: never).
+    """
     experiment, policy = run.bundle.experiment, policies.load(run.bundle.policy.name)
     observation = observe(
         experiment,
@@ -114,10 +120,11 @@ def decide(
         run.sources,
         iteration=k,
         elapsed_seconds=max(1, math.floor(run.clock.now() - start)),
-        weights=weights,
+        weights=route.weights,
         budget_seconds=_budget(experiment.spec.duration.interval_seconds),
         window=window(run, start, state),
     )
+    observation = replace(observation, disturbed=round(disturbed, 3), sticky=route.sticky)
     settings = policies.settings(run.bundle.policy)
     decision, new_state = policy.decide(experiment, settings, observation, state)
     entry = record.decision(observation, decision, new_state)
@@ -156,20 +163,20 @@ def apply(run: Run, decision: Decision) -> dict[str, int]:
     return dict(state.weights)
 
 
-def _put_back(run: Run, expected: dict[str, int], drifts: int) -> int:
-    """Put weights back that somebody else changed; return 1 if it was so."""
+def _put_back(run: Run, expected: dict[str, int], drifts: int) -> tuple[RouteState, float]:
+    """Put weights back that somebody else changed; return the route, and when it was so (or 0)."""
     state = run.router.read()
     if dict(state.weights) == expected:
-        return 0
+        return state, 0.0
     if drifts >= MOST_DRIFTS:
         raise Stopped(
             Outcome.CONTESTED,
             f"somebody else set the weights to {dict(state.weights)} instead of {expected} "
             f"for the {drifts + 1}th time",
         )
-    run.router.write(state, expected)
+    route = run.router.write(state, expected)
     run.record.append(record.put_back(state.weights, expected))
-    return 1
+    return route, run.clock.now()
 
 
 def _budget(interval_seconds: int) -> float:

@@ -89,10 +89,14 @@ class MetricSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RouteState:
-    """Weights read from a routing object: whole percent by version, in order, summing to 100."""
+    """Weights read from a routing object: whole percent by version, in order, summing to 100.
+
+    ``sticky`` says that the object pins users to the version they met first.
+    """
 
     weights: Mapping[str, int]
     resource_version: str
+    sticky: bool = False
 
 
 class Router(Protocol):

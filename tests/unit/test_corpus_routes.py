@@ -71,6 +71,7 @@ NOTES = {
     "virtualservices/http-tls-tcp-95-5.yaml": "the split in tls and tcp stays",
     "httproutes/no-weights-core-group.yaml": 'group "core"',
     "inferenceservices/kserve-docs-canary-mapping.yaml": "spec.canary is not a field",
+    "otherroutes/openshift-route.yaml": "pins users to the version they met first",
 }
 FOLDERS = (
     "virtualservices",

@@ -68,6 +68,7 @@ def rules(
     edit: Any = None,
     others: tuple[dict[str, Any], ...] = (),
     name: str = "m",
+    policy: str = "iter8",
     **spec: Any,
 ) -> list[str]:
     """Return the ids of the rules that fire, those of the policy left out."""
@@ -80,7 +81,7 @@ def rules(
     documents = tuple(Document(f"f{i}.yaml", item) for i, item in enumerate(data))
     bundle, problems = assemble(documents, {})
     assert problems == []
-    bundle = bundle and bundle.model_copy(update={"policy": Policy(name="iter8")})
+    bundle = bundle and bundle.model_copy(update={"policy": Policy(name=policy)})
     found = lint(Loaded(bundle, (), documents))
     return sorted({f.rule for f in found if f.rule not in ("V9", "V26", "D30", "V28")})
 
@@ -165,6 +166,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "D5": ({"query": f"sum(rate(a_total{{{S}}}[60s])) / (sum(rate(b_total[60s])) or vector(0))"},
            {"query": f"(sum(rate(a_total{{{S}}}[60s])) or vector(0)) / sum(rate(b_total[60s]))"}),
     "D6": ({"edit": interval(20)}, {"edit": interval(30)}),
+    "E1": ({"edit": interval(29), "policy": "evidence"},
+           {"edit": interval(30), "policy": "evidence"}),
     "D7": ({"query": f"sum(rate(a_total{{{S}}}[${{elapsedTime}}s]))"}, {}),
     "D8": ({"query": f"sum(increase(a{{{S}}}[60s]))", "others": (job(*LOAD, "10", "http://g/p"),)},
            {"query": f"sum(increase(a{{{S}}}[60s]))", "others": (job(*LOAD, "20", "http://g/p"),)}),

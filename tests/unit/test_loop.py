@@ -339,6 +339,8 @@ def test_weights_that_somebody_else_sets_are_put_back_three_times_then_contested
 
     assert ended.outcome is Outcome.CONTESTED
     assert len(rig.decided()) == 3
+    seen = [e["observation"] for e in record.of_type(rig.record.list, "decision")]
+    assert [each["disturbed"] for each in seen] == [1010.0, 1020.0, 1030.0]
     assert rig.weights() == [100, 0]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from crossfade import policies
+from crossfade.evidence.limits import fitting
 from crossfade.policies.evidence import Settings, decide
 from crossfade.spec.experiment import Experiment
 from crossfade.verdict import Counts, Decision, Judgement, Observation, Outcome, Reading, Shape
@@ -237,3 +239,27 @@ def test_a_bare_counter_of_rewards_is_compared_as_counts() -> None:
     found = play(world, experiment(), shapes={**SHAPES, "ns/reward": Shape("total")})
 
     assert found[-1].outcome is Outcome.PROMOTED
+
+
+def test_an_interval_with_somebody_else_s_weights_is_no_evidence() -> None:
+    bad = {"v1": readings(250, **GOOD), "v2": readings(250, errors=0.9, slow=0.01, reward=0.3)}
+    by_metric = {key: {v: own[key] for v, own in bad.items()} for key in SHAPES}
+    seen = Observation(1, 10, {"v1": 100, "v2": 0}, by_metric, SHAPES, until=8.0, disturbed=10.0)
+
+    decision, state = decide(experiment(), Settings(), seen, {})
+
+    assert decision.outcome is None
+    assert decision.reason == (
+        "somebody else set the weights, so this interval is no evidence; weights stay at 100/0"
+    )
+    assert state["until"] == 10.0, "the next window begins after it"
+    undisturbed, _ = decide(experiment(), Settings(), replace(seen, disturbed=0.0), {})
+    assert undisturbed.outcome is Outcome.ROLLED_BACK
+
+
+def test_a_sticky_route_makes_requests_belong_together_unless_the_rollout_says_how_much() -> None:
+    seen = Observation(1, 10, {}, shapes=SHAPES, sticky=True)
+
+    assert fitting(Settings(), experiment(), seen).dispersion == "auto"
+    assert fitting(Settings(dispersion=2.0), experiment(), seen).dispersion == 2.0
+    assert fitting(Settings(), experiment(), replace(seen, sticky=False)).dispersion == 1.0

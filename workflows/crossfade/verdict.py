@@ -86,7 +86,9 @@ class Observation:
     ``iteration`` counts from 1; ``elapsed_seconds`` is since the run's start, the same for all
     queries; ``weights`` (percent by version name) were in force; ``readings`` is keyed by metric
     (``namespace/name``), then by version name.  ``shapes`` says by metric what is counted;
-    ``until`` is the end of the counts' window (seconds since the epoch), 0 where none was read.
+    ``until`` is the end of the counts' window (seconds since the epoch), 0 where none was read;
+    ``disturbed`` is until when somebody else's weights were in force since the last iteration, 0
+    where none were; ``sticky`` says that the route pins users to the version they met first.
     """
 
     iteration: int
@@ -95,6 +97,8 @@ class Observation:
     readings: Mapping[str, Mapping[str, Reading]] = field(default_factory=dict)
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     until: float = 0.0
+    disturbed: float = 0.0
+    sticky: bool = False
 
     def value(self, metric: str, version: str) -> float | None:
         """Return the value read, or None when it is unknown for whatever reason."""

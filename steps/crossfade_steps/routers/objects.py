@@ -38,7 +38,7 @@ class ObjectRouter:
     def read(self) -> RouteState:
         """Return the weights in force."""
         stored, rule = self._resolve()
-        return RouteState(rule.percent(), str(stored["metadata"]["resourceVersion"]))
+        return RouteState(rule.percent(), str(stored["metadata"]["resourceVersion"]), rule.sticky)
 
     def write(self, state: RouteState, weights: Mapping[str, int]) -> RouteState:
         """Patch the object that ``state`` was read from, and compare what is stored afterwards.
@@ -59,7 +59,7 @@ class ObjectRouter:
         ]
         if wrong:
             raise Conflict(f"{self._key}: read back differently: {'; '.join(wrong)}")
-        return RouteState(now.percent(), str(after["metadata"]["resourceVersion"]))
+        return RouteState(now.percent(), str(after["metadata"]["resourceVersion"]), now.sticky)
 
     def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
         """Return each version's destination, from the stored object or else from the manifests.

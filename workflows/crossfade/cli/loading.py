@@ -12,10 +12,14 @@ from crossfade.spec.rollout import Bundle, Policy
 from crossfade.spec.source import Loaded
 
 
-def read(paths: Sequence[Path], settings: Sequence[str] = (), policy: str | None = None) -> Loaded:
+def read(
+    paths: Sequence[Path], settings: Sequence[str] = (), policy: str | None = None, *,
+    scrape_seconds: float | None = None,
+) -> Loaded:  # fmt: skip
     """Load the files and lint them; the findings of both are in the answer.
 
-    ``settings`` are ``NAME=VALUE`` texts that replace NAME in load files.
+    ``settings`` are ``NAME=VALUE`` texts that replace NAME in load files; ``scrape_seconds`` is how
+    far apart scrapes are at most, where the command knows.
     """
     loaded = load([*paths], substitutions=_pairs(settings))
     if loaded.bundle is None:
@@ -23,17 +27,25 @@ def read(paths: Sequence[Path], settings: Sequence[str] = (), policy: str | None
     bundle = loaded.bundle
     if policy is not None:
         bundle = bundle.model_copy(update={"policy": _policy(bundle, policy)})
+    if scrape_seconds is not None:
+        own = bundle.prometheus.get("scrape_interval") or scrape_seconds
+        prometheus = {**bundle.prometheus, "scrape_interval": min(float(own), scrape_seconds)}
+        bundle = bundle.model_copy(update={"prometheus": prometheus})
     loaded = Loaded(bundle, loaded.findings, loaded.documents)
     return Loaded(bundle, (*loaded.findings, *lint(loaded)), loaded.documents)
 
 
-def bundle_of(loaded: Loaded) -> Bundle:
+def bundle_of(loaded: Loaded, *, despite: Sequence[str] = ()) -> Bundle:
     """Return the bundle.  Raises ``SpecError`` with the errors that stand in the way of one.
 
     The predecessor's own traps (rules D...) are told but do not stop anything: its files run.
+    Nor do the rules that a command is there to look into (``despite``).
     """
     errors = [f for f in loaded.findings if f.severity is Severity.ERROR]
-    stopping = [f for f in errors if loaded.bundle is None or not f.rule.startswith("D")]
+    stopping = [
+        f for f in errors
+        if loaded.bundle is None or not (f.rule.startswith("D") or f.rule in despite)
+    ]  # fmt: skip
     if loaded.bundle is None or stopping:
         raise SpecError(f"{len(stopping)} error(s) in what was given", findings=stopping)
     return loaded.bundle

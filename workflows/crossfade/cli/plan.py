@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from crossfade.cli.loading import bundle_of, read
@@ -18,9 +19,10 @@ from crossfade.policies import settings as settings_of
 from crossfade.spec.interpolation import interpolate
 from crossfade.spec.requests import request_rate
 from crossfade.spec.rollout import Bundle
-from crossfade.verdict import Shape
+from crossfade.verdict import Observation, Shape
 
 LIFTS = (0.02, 0.1, 0.4)
+MEAN_REWARD = 0.3
 
 
 def run(
@@ -29,7 +31,7 @@ def run(
 ) -> int:  # fmt: skip
     """Print the plan; 0 when a clean candidate that is 40 % better is promoted in time, else 1."""
     loaded = read(paths, settings, policy or "evidence")
-    bundle = bundle_of(loaded)
+    bundle = bundle_of(loaded, despite=["E1"])
     show_findings(loaded.findings)
     rate = rps or request_rate(bundle)
     if rate is None:
@@ -41,18 +43,30 @@ def run(
     if not isinstance(rules, Rules):
         raise SpecError(f"policy {bundle.policy.name} proves nothing that could be planned",
                         hint="crossfade plan --policy evidence ...")  # fmt: skip
-    return _show(bundle, rules, rate, reward)
+    return _show(out, bundle, rules, rate, reward)
 
 
-def _show(bundle: Bundle, rules: Rules, rate: float, reward: float) -> int:
+def foretell(bundle: Bundle) -> None:
+    """Print the plan to standard error where there is one: load of its own, a policy that proves.
+
+    The baseline's mean reward is not known yet; 0.3 is supposed.
+    """
+    rules, rate = settings_of(bundle.policy), request_rate(bundle)
+    if isinstance(rules, Rules) and rate is not None:
+        _show(err, bundle, rules, rate, MEAN_REWARD)
+
+
+def _show(screen: Console, bundle: Bundle, rules: Rules, rate: float, reward: float) -> int:
     experiment = bundle.experiment
     known = shapes(bundle)
-    plan, rules = planned(experiment, known), fitting(rules, experiment, known)
+    seen = Observation(0, 0, {}, shapes=known)
+    plan, rules = planned(experiment, known), fitting(rules, experiment, seen)
     what = design(experiment, plan)
     interval = experiment.spec.duration.interval_seconds
     traffic = rate * interval
-    out.print(f"{experiment.iterations} iterations of {interval} s at {rate:g} requests a second: "
-              f"{traffic * experiment.iterations:g} requests in all", soft_wrap=True)  # fmt: skip
+    total = traffic * experiment.iterations
+    screen.print(f"plan: {experiment.iterations} iterations of {interval} s at {rate:g} requests "
+                 f"a second: {total:g} requests in all", soft_wrap=True)  # fmt: skip
     grid = Table("a candidate that is", "objectives hold at", "better at", "promoted at",
                  "requests")  # fmt: skip
     worlds = list(_worlds(traffic, reward, what))
@@ -60,11 +74,11 @@ def _show(bundle: Bundle, rules: Rules, rate: float, reward: float) -> int:
     for (label, _), told in zip(worlds, found, strict=True):
         grid.add_row(label, _slowest(plan, told), _at(told.better), _at(told.promoted),
                      f"{told.requests:.0f}" if told.promoted else "")  # fmt: skip
-    out.print(grid)
+    screen.print(grid)
     for i in plan.points:
         metric = experiment.spec.criteria.objectives[i].metric
         err.print(f"{metric} counts nothing that is known: it is judged as a bare value")
-    return _advice(experiment.iterations, found[-1])
+    return _advice(screen, experiment.iterations, found[-1])
 
 
 def _worlds(traffic: float, reward: float, what: Design) -> Iterator[tuple[str, World]]:
@@ -94,17 +108,19 @@ def _at(iteration: int | None) -> str:
     return "not reached" if iteration is None else str(iteration)
 
 
-def _advice(iterations: int, likely: Forecast) -> int:
+def _advice(screen: Console, iterations: int, likely: Forecast) -> int:
     """Say whether the time is enough for the last, most likely of the worlds."""
     if likely.promoted is None:
-        out.print(f"cannot be decided within {HORIZON} iterations: raise the load or the interval")
+        screen.print(
+            f"cannot be decided within {HORIZON} iterations: raise the load or the interval"
+        )
         return 1
     if likely.promoted > iterations:
         times = likely.promoted / iterations
         text = f"too short: {iterations} iterations, expected at least {likely.promoted}"
-        out.print(f"{text}, or about {times:.1f} times the load", soft_wrap=True)
+        screen.print(f"{text}, or about {times:.1f} times the load", soft_wrap=True)
         return 1
-    out.print(f"long enough: such a candidate is promoted at iteration {likely.promoted}")
+    screen.print(f"long enough: such a candidate is promoted at iteration {likely.promoted}")
     return 0
 
 

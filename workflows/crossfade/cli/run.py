@@ -12,6 +12,7 @@ from rich.live import Live
 
 from crossfade.cli.loading import bundle_of, read
 from crossfade.cli.output import err, out, show_accepted, show_findings
+from crossfade.cli.plan import foretell
 from crossfade.lint import accepted
 from crossfade.report.live import line, table
 from crossfade.spec.rollout import Bundle
@@ -23,11 +24,13 @@ GOOD = (Outcome.PROMOTED, Outcome.KEPT, Outcome.INCONCLUSIVE, Outcome.ROLLED_BAC
 def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, folder: Path) -> int:
     """Carry the rollout out here and print how it ended; 0 for a decision, 3 for trouble."""
     from crossfade_steps.embedded.here import run_here
+    from crossfade_steps.embedded.monitoring import SCRAPE_SECONDS
 
-    loaded = read(paths, settings, policy)
+    loaded = read(paths, settings, policy, scrape_seconds=SCRAPE_SECONDS)
     bundle = bundle_of(loaded)
     show_findings(loaded.findings)
     show_accepted(accepted(bundle))
+    foretell(bundle)
     place = folder / "runs" / _name(bundle)
     entries: list[Mapping[str, Any]] = []
     with Live(console=err, auto_refresh=False, transient=False) as live:

@@ -20,6 +20,7 @@ def run(
     server: str | None, watch: bool,
 ) -> int:  # fmt: skip
     """Create what was compiled and print its name; with ``watch``, stay until its outcome."""
+    from crossfade.cli.plan import foretell
     from crossfade.compiler import documents
     from crossfade_steps.cluster.kube import connect
 
@@ -27,6 +28,7 @@ def run(
     bundle = changed(bundle_of(loaded), loop=loop, image=image)
     show_findings(loaded.findings)
     show_accepted(accepted(bundle))
+    foretell(bundle)
     if watch and kind != "workflow":
         raise SpecError(f"--watch follows a run, and a {kind} is none", hint="leave out -w")
     *before, document = documents(bundle, kind=kind, schedule=schedule)

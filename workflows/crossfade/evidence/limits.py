@@ -116,15 +116,21 @@ def _compares(experiment: Experiment) -> bool:
     return both and bool(experiment.spec.criteria.rewards)
 
 
-def fitting(rules: Rules, experiment: Experiment, shapes: Mapping[str, Shape]) -> Rules:
-    """Return the rules for the reward that there is: a bare counter is compared as counts (F5)."""
-    if not _compares(experiment):
-        return rules
-    key = qualified(experiment.spec.criteria.rewards[0].metric, experiment.namespace)
-    shape = shapes.get(key)
-    if shape is None or shape.kind != "total" or rules.reward == "count":
-        return rules
-    return rules.model_copy(update={"reward": "count"})
+def fitting(rules: Rules, experiment: Experiment, seen: Observation) -> Rules:
+    """Return the rules for the reward and the route that there are.
+
+    A bare counter is compared as counts (F5); where users stay with a version, their requests
+    belong together, and how much is estimated unless the rollout says it (F12).
+    """
+    found: dict[str, str] = {}
+    if seen.sticky and "dispersion" not in rules.model_fields_set:
+        found["dispersion"] = "auto"
+    if _compares(experiment):
+        key = qualified(experiment.spec.criteria.rewards[0].metric, experiment.namespace)
+        shape = seen.shapes.get(key)
+        if shape is not None and shape.kind == "total":
+            found["reward"] = "count"
+    return rules.model_copy(update=found) if found else rules
 
 
 def interval(experiment: Experiment, seen: Observation, plan: Plan) -> Interval | None:

@@ -115,6 +115,7 @@ class Story:
             "split": "requests are not shared as the weights say",
             "blind": f"no data {trial.blind} times in a row",
             "no-data": "no data",
+            "disturbed": "somebody else set the weights, so this interval is no evidence",
             "doubted": f"{name} has won, but an objective is in doubt or unknown",
             "incomplete": "not everything could be read",
             "time-is-up": "; ".join(self._missing(i) for i in trial.candidates()) or "not proven",

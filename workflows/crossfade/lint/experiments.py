@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from crossfade import policies
+from crossfade.errors import Severity
 from crossfade.lint.rule import Context, Place, rule
 from crossfade.spec.experiment import TestingPattern
 from crossfade.spec.requests import request_rate
@@ -22,10 +24,27 @@ LOWEST_RATE = 1.0
 )
 def interval_under_two_scrapes(context: Context) -> Iterator[Place]:
     """``rate`` and ``increase`` need two samples in their window."""
+    asks = any(s.range_seconds for asked in context.asked for s in asked.query.selectors())
+    if asks and not policies.counts(context.bundle.policy.name):
+        yield from _under_two_scrapes(context)
+
+
+@rule(
+    "E1",
+    "the policy counts between scrapes, and the interval has fewer than two",
+    "make it at least twice the scrape interval, or state spec.prometheus.scrape_interval",
+    Severity.ERROR,
+)
+def counts_under_two_scrapes(context: Context) -> Iterator[Place]:
+    """Find windows of counts, which end a scrape ago, that would be empty or of one scrape."""
+    if policies.counts(context.bundle.policy.name) and context.asked:
+        yield from _under_two_scrapes(context)
+
+
+def _under_two_scrapes(context: Context) -> Iterator[Place]:
     scrape = float(context.bundle.prometheus.get("scrape_interval") or SCRAPE_SECONDS)
     interval = context.experiment.spec.duration.interval_seconds
-    asks = any(s.range_seconds for asked in context.asked for s in asked.query.selectors())
-    if asks and interval < 2 * scrape:
+    if interval < 2 * scrape:
         message = f"intervalSeconds {interval} is less than two scrapes of {scrape:g} s"
         yield context.at_experiment(message, "spec", "duration", "intervalSeconds")
 

@@ -31,15 +31,17 @@ def decide(
 ) -> tuple[Decision, State]:
     """Return the decision of one iteration, and the trial's state."""
     plan = planned(experiment, observation.shapes)
-    settings = fitting(settings, experiment, observation.shapes)
+    settings = fitting(settings, experiment, observation)
     what, names = design(experiment, plan), [v.name for v in experiment.versions]
     old = tuple(observation.weights[name] for name in names)
     trial = replace(restored(state.get("trial", {}), settings, what), weights=old)
-    seen = interval(experiment, observation, plan)
+    seen = None if observation.disturbed else interval(experiment, observation, plan)
     streaks = _streaks(experiment, observation, plan, state.get("streaks", {}))
     if seen is not None:
         seen = _with_points(seen, experiment, plan, streaks, settings)
     judged = judging.observe(trial, seen, settings, what)
+    if observation.disturbed and judged.outcome is None:
+        judged = replace(judged, notes=(judging.Note("disturbed"),))
     story = Story(experiment, plan, judged.trial, settings, what)
     decision = Decision(
         iteration=observation.iteration,
@@ -54,6 +56,7 @@ def decide(
     )
     # what could not be read is read together with the next window: the weights were held
     until = observation.until if seen is not None else state.get("until", 0.0)
+    until = max(until, observation.disturbed)  # but nothing while somebody else set the weights
     after = {"trial": stored(judged.trial), "streaks": streaks, "until": until}
     return decision, after
 

@@ -1,7 +1,7 @@
 """Where weights are stored: pure functions over routing objects, one file a kind.
 
 The folder is the registry: a module with ``GROUP``, ``KIND``, ``EXAMPLE``, ``members``, ``host``
-and ``notes`` is a kind.
+and ``notes`` is a kind; ``sticky`` is there where a kind can pin users to a version.
 """
 
 from __future__ import annotations

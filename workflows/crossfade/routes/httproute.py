@@ -40,6 +40,11 @@ def host(member: Member) -> tuple[str, int] | None:
     return None
 
 
+def sticky(manifest: Manifest, path: Path) -> bool:
+    """Return whether the rule pins users to a version (field sessionPersistence, GEP-1619)."""
+    return bool(look(manifest, (*path[:3], "sessionPersistence")))
+
+
 def notes(manifest: Manifest, path: Path) -> list[str]:
     """Return what a person should know before weights move in here."""
     found = []

@@ -5,10 +5,12 @@ from __future__ import annotations
 from crossfade.errors import SpecError
 from crossfade.routes.member import Manifest, Member, Path, describe, dotted, look, whole_number
 from crossfade.spec.source import listed as listed_at
+from crossfade.spec.source import mapped
 
 GROUP, KIND = "route.openshift.io", "Route"
 EXAMPLE = ".spec.to.weight or .spec.alternateBackends[0].weight"
 MOST = 256
+NO_COOKIES = "haproxy.router.openshift.io/disable_cookies"
 
 
 def members(manifest: Manifest, path: Path) -> list[Member]:
@@ -36,6 +38,17 @@ def host(member: Member) -> tuple[str, int] | None:
     return str(member.identity), 80
 
 
+def sticky(manifest: Manifest, path: Path) -> bool:
+    """Return whether the router sets its cookie, which it does unless told not to.
+
+    A passthrough route never sees a request and pins by address.
+    """
+    annotations = mapped(manifest, ("metadata", "annotations"))
+    return str(annotations.get(NO_COOKIES, "")).lower() != "true"
+
+
 def notes(manifest: Manifest, path: Path) -> list[str]:
-    """Return nothing: there is no trap in this kind."""
+    """Return what a person should know before weights move in here."""
+    if sticky(manifest, path):
+        return [f"pins users to the version they met first: {NO_COOKIES} is not true"]
     return []

@@ -30,6 +30,7 @@ class Rule:
     slots: Mapping[str, Member | None]
     foreign: tuple[Member, ...]
     notes: tuple[str, ...]
+    sticky: bool = False
 
     @classmethod
     def of(
@@ -59,8 +60,10 @@ class Rule:
             raise SpecError(f"{where}: no destination is left for {missing[0]}")
         path = next(iter(slots.values())).path
         ordered = {version: managed[version] for version in versions}
+        pins = getattr(module, "sticky", None)
         return cls(where, module, versions, ordered, tuple(left),
-                   tuple(module.notes(manifest, path)))  # fmt: skip
+                   tuple(module.notes(manifest, path)),
+                   pins is not None and pins(manifest, path))  # fmt: skip
 
     @property
     def managed_total(self) -> int:
