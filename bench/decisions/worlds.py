@@ -5,6 +5,7 @@ Limits: error rate <= 1 %, p95 latency (5 % above it), mean latency (a tenth of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import sin
@@ -143,3 +144,26 @@ WORLDS = (
     World("reward +40 %, errors 0.5 %", True, UP, errors=(0.002, 0.005)),
     World("baseline errors 3 %, reward equal", True, errors=(0.03, 0.002)),
 )  # fmt: skip
+
+
+def _divergence(p: float, q: float) -> float:
+    """Return KL(p, q) of two proportions, in nats."""
+    return sum(a * math.log(a / b) for a, b in ((p, q), (1 - p, 1 - q)) if a > 0)
+
+
+def limit_of(world: World, alpha: float = 0.05) -> float:
+    """Return the total requests that any level-alpha sequential promotion needs on average.
+
+    At the best constant share, for the slowest of the claims: a better reward (Garivier and
+    Kaufmann 2016), and each limit held (Wald); decision.md section 6.
+    """
+    base, better = world.reward
+    bad = (world.errors[1], world.slow[1], world.mean[1] / CEILING)
+    slowest = min(_divergence(p, x) for p, x in zip(bad, LIMITS, strict=True))
+
+    def needed(share: float) -> float:
+        mean = share * better + (1 - share) * base
+        pair = share * _divergence(better, mean) + (1 - share) * _divergence(base, mean)
+        return math.log(1 / alpha) / min(pair, share * slowest)
+
+    return min(needed(share / 1000) for share in range(10, 991))

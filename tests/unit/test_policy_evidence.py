@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -263,3 +264,15 @@ def test_a_sticky_route_makes_requests_belong_together_unless_the_rollout_says_h
     assert fitting(Settings(), experiment(), seen).dispersion == "auto"
     assert fitting(Settings(dispersion=2.0), experiment(), seen).dispersion == 2.0
     assert fitting(Settings(), experiment(), replace(seen, sticky=False)).dispersion == 1.0
+
+
+def test_the_experiment_s_own_limits_of_weights_hold_to_the_end() -> None:
+    limits = {"maxCandidateWeight": 20, "maxCandidateWeightIncrement": 3}
+    spec = experiment(strategy={"testingPattern": "A/B", "weights": limits})
+
+    found = play(steady(GOOD, {**GOOD, "reward": 0.6}), spec)
+
+    weights = [0, *(decision.weights["v2"] for decision in found)]
+    assert found[-1].outcome is Outcome.PROMOTED
+    assert max(weights) == 20
+    assert max(b - a for a, b in itertools.pairwise(weights)) == 3

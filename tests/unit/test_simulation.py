@@ -34,7 +34,7 @@ def test_the_same_model_twice_is_promoted_by_chance_or_not_at_all(bundle: Bundle
     same = Version(0.3)
 
     assert outcomes(bundle, "iter8", same).get("promoted", 0) > 0.2
-    assert outcomes(bundle, "evidence", same).get("promoted", 0) == 0
+    assert outcomes(bundle, "evidence", same, runs=100).get("promoted", 0) <= 0.05
 
 
 def test_a_candidate_that_errs_is_rolled_back_by_evidence_only(bundle: Bundle) -> None:

@@ -17,6 +17,7 @@ from shell import run, wait_until
 
 from crossfade.version import VERSION
 
+SUITE = "bookworm"
 INCLUDED = "python3,python3-venv,ca-certificates,libgomp1"
 BUILT = {
     "steps": ("constraints.txt", "pyproject.toml", "README.md", "LICENSE", "workflows/crossfade",
@@ -113,13 +114,13 @@ def _fortio_binary() -> None:
 
 def base() -> str:
     """Return the base image: Debian with Python, made once with debootstrap."""
-    image = "localhost/crossfade-base:bookworm"
+    image = f"localhost/crossfade-base:{SUITE}"
     if image in run("buildah", "images", "--format", "{{.Name}}:{{.Tag}}"):
         return image
     say("base image from Debian's packages (about 2 minutes) ...")
     root = CACHE / "base"
     shutil.rmtree(root, ignore_errors=True)
-    run("debootstrap", "--variant=minbase", f"--include={INCLUDED}", "bookworm", root, _mirror())
+    run("debootstrap", "--variant=minbase", f"--include={INCLUDED}", SUITE, root, _mirror())
     for junk in ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man",
                  "usr/share/locale"):  # fmt: skip
         shutil.rmtree(root / junk, ignore_errors=True)
@@ -131,13 +132,15 @@ def base() -> str:
 
 
 def _mirror() -> str:
-    """Return the mirror that this machine installs its own packages from."""
-    for file in [*Path("/etc/apt/sources.list.d").glob("*"), Path("/etc/apt/sources.list")]:
-        if file.exists():
-            found = re.search(r"^(?:URIs:|deb(?: \[.*?\])?) +(http\S+)", file.read_text(), re.M)
-            if found:
-                return found[1]
-    sys.exit("cluster: no Debian mirror in this machine's package sources")
+    """Return the mirror that this machine installs Debian's own packages from.
+
+    Other package sources (of Node, of a cloud) may come first in the files: apt is asked instead.
+    """
+    for line in run("apt-cache", "madison", "base-files").splitlines():
+        found = re.search(rf"(http\S+) {SUITE}/main ", line)
+        if found:
+            return found[1]
+    sys.exit(f"cluster: this machine's package sources have no Debian {SUITE}")
 
 
 def _single_binary(name: str) -> str:

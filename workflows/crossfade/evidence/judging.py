@@ -160,7 +160,7 @@ def _baked(  # noqa: PLR0917
     left = trial.left - 1
     if left <= 0 or trial.intervals >= design.iterations:
         return _end(trial, Outcome.PROMOTED, i, found, Note("baked", i))
-    top = min(trial.weights[i] + rules.increment, 100)
+    top = min(trial.weights[i] + rules.increment, design.ceiling)
     weights = tuple(100 - top if j == 0 else top if j == i else 0 for j in range(trial.versions))
     trial = replace(trial, left=left, weights=weights)
     return Judged(trial, None, i, found.verdicts, (Note("baking", i),))

@@ -106,6 +106,7 @@ def design(experiment: Experiment, plan: Plan) -> Design:
         iterations=experiment.iterations,
         lower_is_better=bool(rewards) and rewards[0].preferred_direction is Direction.LOW,
         moves=pattern is DeploymentPattern.PROGRESSIVE,
+        ceiling=experiment.spec.strategy.weights.max_candidate_weight,
     )
 
 
@@ -117,12 +118,16 @@ def _compares(experiment: Experiment) -> bool:
 
 
 def fitting(rules: Rules, experiment: Experiment, seen: Observation) -> Rules:
-    """Return the rules for the reward and the route that there are.
+    """Return the rules for the experiment, the reward and the route that there are.
 
-    A bare counter is compared as counts (F5); where users stay with a version, their requests
-    belong together, and how much is estimated unless the rollout says it (F12).
+    A raise that the experiment itself limits is never larger.  A bare counter is compared as counts
+    (F5); where users stay with a version, their requests belong together, and how much is estimated
+    unless the rollout says it (F12).
     """
-    found: dict[str, str] = {}
+    found: dict[str, str | int] = {}
+    limits = experiment.spec.strategy.weights
+    if "max_candidate_weight_increment" in limits.model_fields_set:
+        found.update(increment=limits.max_candidate_weight_increment, ramp="steps")
     if seen.sticky and "dispersion" not in rules.model_fields_set:
         found["dispersion"] = "auto"
     if _compares(experiment):

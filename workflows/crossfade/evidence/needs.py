@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crossfade.evidence.increments import ODDS, rate
 
 MOST_REQUESTS = 10**9
+DOUBLINGS = 2 ** np.arange(31)
+POINTS = np.arange(1, 65)
 
 
 def requests_needed(bad: float, null: float, threshold: float) -> float:
@@ -17,16 +20,20 @@ def requests_needed(bad: float, null: float, threshold: float) -> float:
     ``threshold`` is ln of the evidence that it takes.  Infinity where no number would do.
     """
 
-    def proven(count: float) -> bool:
-        log = np.logaddexp.reduce(rate(bad, count, null, -ODDS)) - math.log(len(ODDS))
-        return bool(log >= threshold)
+    def first_proven(counts: NDArray[np.int64]) -> int:
+        """Return the position of the first of ascending counts that proves it."""
+        logs = rate(bad, counts[:, None], null, -ODDS)
+        return int(np.searchsorted(np.logaddexp.reduce(logs, axis=1), enough))
 
-    low, high = 0, max(1, math.ceil(bad))
-    while not proven(high):
-        low, high = high, 2 * high
-        if high > MOST_REQUESTS:
-            return math.inf
+    enough = threshold + math.log(len(ODDS))
+    least = max(1, math.ceil(bad))
+    counts = np.minimum(least * DOUBLINGS, MOST_REQUESTS)
+    at = first_proven(counts)
+    if at == len(counts):
+        return math.inf
+    low, high = (0 if at == 0 else int(counts[at - 1])), int(counts[at])
     while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if proven(middle) else (middle, high)
+        counts = np.minimum(low + POINTS * -(-(high - low) // len(POINTS)), high)
+        at = first_proven(counts)
+        low, high = (low if at == 0 else int(counts[at - 1])), int(counts[at])
     return float(high)

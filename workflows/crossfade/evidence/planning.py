@@ -49,7 +49,7 @@ class Forecast:
 
 def forecast(world: World, plan: Plan, design: Design, rules: Rules) -> Forecast:
     """Return when the policy would know what, with one candidate that is as supposed."""
-    open_ended = replace(design, iterations=HORIZON + 1)
+    open_ended = replace(design, iterations=HORIZON + 1, horizon=design.iterations)
     trial, proven = begin(rules, open_ended), dict[int, int]()
     better: int | None = None
     threshold, requests = judging.promotion_threshold(rules, design), 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,16 @@ Array = NDArray[np.float64]
 
 
 class Rules(BaseModel):
-    """The policy's settings; every default is the one that was simulated (decision.md 3.1).
+    """The policy's settings (decision.md 3.1; ``ramp``, ``share`` and ``effects``: its section 6).
 
     ``alpha``, ``alpha_rollback`` and ``alpha_split`` bound false promotion, false rollback and a
     false split alarm, each over the whole run.  ``increment`` and ``max_weight`` are percent;
+    ``ramp`` says whether a raise may be ``increment`` at most, or the weight again where that is
+    more (``doubling``), or as much as the risk budget allows (``risk``).  ``share`` is what is
+    aimed at before a candidate is proven better: ``fair`` (equal), or ``balanced`` (more where the
+    objectives need more requests than the reward).  ``effects`` says which effects are looked for:
+    the same ones always (``fixed``), those that can be proven in the iterations there are
+    (``horizon``), or, as a number, a relative lift and more (0.1: 10 %).
     ``risk_budget`` is bad requests above a limit that one interval may cost; ``min_requests`` is by
     version;
     ``delay`` is the p99 of a reward's delay in intervals; ``dispersion`` is the design effect of
@@ -32,6 +38,9 @@ class Rules(BaseModel):
     assurance: Literal["proven", "not-refuted"] = "proven"
     increment: int = Field(default=10, ge=1, le=100)
     max_weight: int = Field(default=95, ge=1, le=100)
+    ramp: Literal["steps", "doubling", "risk"] = "doubling"
+    share: Literal["fair", "balanced"] = "balanced"
+    effects: Literal["fixed", "horizon"] | Annotated[float, Field(gt=0, le=10)] = "horizon"
     risk_budget: float = Field(default=20.0, gt=0)
     min_intervals: int = Field(default=5, ge=1)
     min_requests: float = Field(default=50, ge=0)
@@ -47,7 +56,9 @@ class Rules(BaseModel):
 class Design:
     """What is compared: versions (the first is the baseline), limits as proportions, the end.
 
-    ``moves`` is False where weights stand still until the end (FixedSplit, BlueGreen).
+    ``moves`` is False where weights stand still until the end (FixedSplit, BlueGreen); ``ceiling``
+    is the percent that a candidate may have at most before it is promoted.  ``horizon`` is the
+    iterations that effects are chosen for, 0 for as many as there are.
     """
 
     versions: int
@@ -56,6 +67,8 @@ class Design:
     iterations: int
     lower_is_better: bool = False
     moves: bool = True
+    ceiling: int = 100
+    horizon: int = 0
 
     @property
     def objectives(self) -> int:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from crossfade.evidence.effects import chosen
 from crossfade.evidence.increments import EFFECTS, ODDS, common_mean, pair, rate
 from crossfade.evidence.process import Process
 from crossfade.evidence.rules import Design, Interval, Rules
 
 Array = NDArray[np.float64]
 SPLIT = np.concatenate([EFFECTS, ODDS])
+TINY = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,9 @@ class Trial:
     Evidence: ``fails`` and ``passes`` (V, J), ``better`` (V, V: row better than column), ``worse``
     than the baseline (V), ``split`` (V, 2).  Totals: ``requests`` and ``reward`` (V), ``judged``
     and ``bad`` (V, J).  ``live`` candidates may still win, ``led`` ones are proven better already;
-    ``winner`` is baking for ``left`` more intervals.
+    ``winner`` is baking for ``left`` more intervals.  ``tilts`` are the effects looked for, none
+    before the first comparison; ``compared`` is the sum of n s (1 - s) over the intervals compared,
+    s being the first candidate's share of n requests.
     """
 
     fails: Process
@@ -47,6 +51,8 @@ class Trial:
     winner: int | None = None
     left: int = 0
     scatter: tuple[float, int] = (1.0, 1)
+    tilts: tuple[float, ...] = ()
+    compared: float = 0.0
 
     @property
     def versions(self) -> int:
@@ -141,23 +147,31 @@ def _compared(
     guess = common_mean(float(trial.reward.sum()), float(trial.requests.sum()))
     spread = max(trial.scatter[0] / trial.scatter[1], 1.0) if rules.dispersion == "auto" else 1.0
     share = np.asarray(trial.weights, float) if rules.delay else requests
+    tilts = trial.tilts
+    if not tilts and requests[0] and requests[1:].any():
+        tilts = chosen(trial, rules, design)
+    grid = np.asarray(tilts or EFFECTS)
 
-    def increment(i: int, j: int, tilts: Array) -> Array:
-        if requests[i] + requests[j] == 0 or share[i] + share[j] == 0:
-            return 0.0 * tilts
+    def increments(others: slice, tilts: Array) -> Array:
+        """Return what every version (rows) adds above each of the others (columns)."""
+        own, n, s = (x[:, None, None] for x in (rewards, requests, share))
+        other, m, t = (x[None, others, None] for x in (rewards, requests, share))
         if rules.reward == "count" or rules.delay:
-            both = rewards[i] + rewards[j]
-            return rate(rewards[i], both, share[i] / (share[i] + share[j]), tilts)
-        return pair(rewards[i], requests[i], rewards[j], requests[j], guess=guess, tilt=tilts)
+            found = rate(own, own + other, s / np.maximum(s + t, TINY), tilts)
+        else:
+            found = pair(own, n, other, m, guess=guess, tilt=tilts)
+        return np.where((n + m == 0) | (s + t == 0), 0.0, found)
 
-    every, up = range(trial.versions), -EFFECTS if design.lower_is_better else EFFECTS
-    better = np.array([[increment(i, j, up) for j in every] for i in every])
-    worse = np.array([increment(i, 0, -up) for i in every])
+    up = -grid if design.lower_is_better else grid
+    better = increments(slice(None), up)
+    worse = increments(slice(1), -up)[:, 0]
     return replace(
         trial,
         better=trial.better.updated(better / spread),
         worse=trial.worse.updated(worse / spread),
         scatter=_scatter(trial, requests, rewards),
+        tilts=tilts,
+        compared=trial.compared + float(requests[0] * requests[1] / max(requests[:2].sum(), 1.0)),
     )
 
 

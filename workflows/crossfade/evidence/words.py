@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from crossfade.evidence import judging
 from crossfade.evidence.limits import Limit, Plan
@@ -15,6 +16,7 @@ from crossfade.spec.experiment import Experiment, qualified
 from crossfade.verdict import Judgement, Observation, Outcome, Verdict, judge
 
 MOST_RATIO = 1e6
+MOST_LACKS = 3
 ENDINGS = {
     Outcome.ROLLED_BACK: "all traffic back to the baseline",
     Outcome.INCONCLUSIVE: "not decided in time, the baseline stays",
@@ -28,7 +30,7 @@ def ratio(log: float) -> str:
     return f"over {MOST_RATIO:.0e}:1".replace("+0", "") if value > MOST_RATIO else f"{value:.3g}:1"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Story:
     """A trial after an interval, and everything that is needed to tell of it."""
 
@@ -42,6 +44,37 @@ class Story:
     def names(self) -> list[str]:
         """Return the versions' names, the baseline first."""
         return [version.name for version in self.experiment.versions]
+
+    @cached_property
+    def _passes(self) -> list[list[float]]:
+        """Return ln of the evidence that a limit holds, by version and limit."""
+        found: list[list[float]] = self.trial.passes.evidence().tolist()
+        return found
+
+    @cached_property
+    def _fails(self) -> list[list[float]]:
+        """Return ln of the evidence that a limit is broken, by version and limit."""
+        found: list[list[float]] = self.trial.fails.evidence().tolist()
+        return found
+
+    @cached_property
+    def _judged(self) -> list[list[float]]:
+        """Return how many values were judged, by version and limit."""
+        found: list[list[float]] = self.trial.judged.tolist()
+        return found
+
+    @cached_property
+    def _claims(self) -> tuple[str, ...]:
+        return tuple(f"{'>=' if limit.lower else '<='} {limit.limit:g}"
+                     for limit in self.plan.limits)  # fmt: skip
+
+    @cached_property
+    def _own(self) -> dict[int, list[int]]:
+        """Return the limits of each objective that has any."""
+        found: dict[int, list[int]] = {}
+        for j, limit in enumerate(self.plan.limits):
+            found.setdefault(limit.objective, []).append(j)
+        return found
 
     def verdicts(self, seen: Observation) -> tuple[Verdict, ...]:
         """Return every objective's verdict for every version, objectives in the order written."""
@@ -61,25 +94,23 @@ class Story:
     def _verdict(self, i: int, v: int, seen: Observation) -> Verdict:
         objective, name = self.experiment.spec.criteria.objectives[i], self.names[v]
         key = qualified(objective.metric, self.experiment.namespace)
-        plain = judge(name, key, seen, lower=objective.lower_limit, upper=objective.upper_limit)
-        own = [j for j, limit in enumerate(self.plan.limits) if limit.objective == i]
-        if not own:
+        lower, upper, own = objective.lower_limit, objective.upper_limit, self._own.get(i)
+        if own is None:
+            plain = judge(name, key, seen, lower=lower, upper=upper)
             return replace(plain, sentence=f"{plain.sentence} (a bare value, not statistical)")
         told = [self._tested(v, j) for j in own]
         words = [word for word, _ in told]
         bad = (Judgement.MISSED, Judgement.UNKNOWN)
         worst = next((word for word in bad if word in words), Judgement.MET)
         text = f"{key} of {name}: {'; '.join(text for _, text in told)}"
-        size = float(self.trial.judged[v, own[0]])
-        return replace(plain, judgement=worst, sample_size=size, sentence=text)
+        return Verdict(name, key, worst, seen.value(key, name), lower, upper,
+                       self._judged[v][own[0]], seen.elapsed_seconds, text)  # fmt: skip
 
     def _tested(self, v: int, j: int) -> tuple[Judgement, str]:
         """Return what is known of one limit for one version."""
         needed = judging.promotion_threshold(self.rules, self.design)
-        fails = float(self.trial.fails.evidence()[v, j])
-        passes = float(self.trial.passes.evidence()[v, j])
-        limit, count = self.plan.limits[j], f"n={self.trial.judged[v, j]:.4g}"
-        claim = f"{'>=' if limit.lower else '<='} {limit.limit:g}"
+        fails, passes = self._fails[v][j], self._passes[v][j]
+        claim, count = self._claims[j], f"n={self._judged[v][j]:.4g}"
         if fails >= judging.rollback_threshold(self.rules, self.design):
             return Judgement.MISSED, f"proven not {claim} ({ratio(fails)}, {count})"
         if passes >= needed:
@@ -103,7 +134,7 @@ class Story:
         name, trial = self.names[note.version], self.trial
         if note.word == "fails":
             limit = self.plan.limits[note.objective]
-            log = float(trial.fails.evidence()[note.version, note.objective])
+            log = self._fails[note.version][note.objective]
             return f"{name}: {_short(limit)} is broken ({ratio(log)})"
         if note.word in ("better", "worse"):
             return self._compared(note)
@@ -140,9 +171,12 @@ class Story:
     def _missing(self, i: int) -> str:
         """Return what a candidate still lacks, and about how long that takes."""
         threshold = judging.promotion_threshold(self.rules, self.design)
-        passes = self.trial.passes.evidence()
-        lacks = [self._lack(i, j, threshold) for j in range(len(self.plan.limits))
-                 if passes[i, j] < threshold]  # fmt: skip
+        passes, every = self._passes[i], range(len(self.plan.limits))
+        open_ = sorted((j for j in every if passes[j] < threshold), key=passes.__getitem__)
+        most = MOST_LACKS if len(self.trial.candidates()) <= MOST_LACKS else 1
+        lacks = [self._lack(i, j, threshold) for j in sorted(open_[:most])]
+        if len(open_) > most:
+            lacks.append(f"{len(open_) - most} more objectives")
         better = float(self.trial.better.evidence()[i, 0])
         if self.design.rewarded and better < threshold:
             reward = self.experiment.spec.criteria.rewards[0].metric

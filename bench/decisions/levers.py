@@ -1,0 +1,103 @@
+"""What brings the policy nearer to the information limit: ``python bench/decisions levers``.
+
+Mean requests until a run with a better candidate ends, over what any promotion with the same bound
+needs on average (reference/decision.md section 6), where that limit is at least ten intervals of
+traffic.  Runs that end without a promotion count with all their requests.  Each lever alone, then
+together; the iterations are four times the limit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from worlds import LIMITS, Draw, World, limit_of
+
+from crossfade.evidence.judging import observe
+from crossfade.evidence.rules import Design, Interval, Rules
+from crossfade.evidence.trial import begin
+from crossfade.verdict import Outcome
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "levers.jsonl"
+INTERVAL, RUNS, TIMES = 10, 400, 4
+OLD: dict[str, Any] = {"bake": 0, "effects": "fixed", "ramp": "steps", "share": "fair",
+                       "confirm": 2}  # fmt: skip
+LEVERS: dict[str, dict[str, Any]] = {
+    "as designed": {},
+    "effects: horizon": {"effects": "horizon"},
+    "effects: half the lift declared": {"effects": "half"},
+    "ramp: doubling": {"ramp": "doubling"},
+    "ramp: risk": {"ramp": "risk"},
+    "share: balanced": {"share": "balanced"},
+    "confirm: 1": {"confirm": 1},
+    "alpha 0.10 (beyond the guarantee)": {"alpha": 0.10},
+    "horizon, doubling, balanced": {"effects": "horizon", "ramp": "doubling", "share": "balanced"},
+    "horizon, risk, balanced": {"effects": "horizon", "ramp": "risk", "share": "balanced"},
+    "horizon, doubling, balanced, confirm 1": {"effects": "horizon", "ramp": "doubling",
+                                               "share": "balanced", "confirm": 1},
+    "horizon, risk, balanced, confirm 1": {"effects": "horizon", "ramp": "risk",
+                                           "share": "balanced", "confirm": 1},
+}  # fmt: skip
+CASES = (
+    (World("+2 %", True, reward=(0.30, 0.306)), 500),
+    (World("+5 %", True, reward=(0.30, 0.315)), 50),
+    (World("+10 %", True, reward=(0.30, 0.33)), 50),
+    (World("+10 %", True, reward=(0.30, 0.33)), 5),
+    (World("+20 %", True, reward=(0.30, 0.36)), 5),
+    (World("+40 %", True, reward=(0.30, 0.42)), 5),
+    (World("+40 %, errors 0.5 %", True, (0.30, 0.42), errors=(0.002, 0.005)), 5),
+)
+
+
+def measure(world: World, rate: int, lever: str, runs: int) -> dict[str, Any]:
+    """Play one case with one lever."""
+    traffic, limit = rate * INTERVAL, limit_of(world)
+    iterations = math.ceil(TIMES * limit / traffic)
+    chosen = {**OLD, **LEVERS[lever]}
+    if chosen["effects"] == "half":
+        chosen["effects"] = (world.reward[1] / world.reward[0] - 1) / 2
+    rng = np.random.default_rng(zlib.crc32(f"{world.name}/{rate}".encode()))
+    ended = [_run(world, traffic, iterations, Rules(**chosen), rng) for _ in range(runs)]
+    used, promoted = zip(*ended, strict=True)
+    return {"world": world.name, "rate": rate, "lever": lever, "runs": runs,
+            "limit": round(limit), "promoted": sum(promoted) / runs,
+            "ratio": round(float(np.mean(used)) / limit, 3),
+            "date": time.strftime("%Y-%m-%d")}  # fmt: skip
+
+
+def _run(
+    world: World, traffic: float, iterations: int, rules: Rules, rng: np.random.Generator
+) -> tuple[float, bool]:
+    """Return the requests until the end, and whether it was a promotion."""
+    design = Design(2, LIMITS, True, iterations)
+    trial, draw, used = begin(rules, design), Draw(world, traffic, rng), 0.0
+    for k in range(1, iterations + 1):
+        read = draw.read(k, trial.weights[1])
+        assert read is not None, "every interval can be read here"
+        used += float(read.requests.sum())
+        judged_of = np.repeat(read.requests[:, None], len(LIMITS), axis=1)
+        seen = Interval(read.requests, judged_of, read.bad, read.bad, read.reward)
+        judged = observe(trial, seen, rules, design)
+        trial = judged.trial
+        if judged.outcome is not None:
+            return used, judged.outcome is Outcome.PROMOTED
+    raise AssertionError("the policy ends at the last iteration")
+
+
+def play(runs: int = RUNS) -> None:
+    """Play what is not played yet; one line a case and lever."""
+    lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
+    done = {(r["world"], r["rate"], r["lever"]) for r in map(json.loads, lines)}
+    for world, rate in CASES:
+        for lever in LEVERS:
+            if (world.name, rate, lever) not in done:
+                line = json.dumps(measure(world, rate, lever, runs))
+                print(line, flush=True)
+                with RESULTS.open("a", encoding="utf-8") as file:
+                    file.write(line + "\n")
