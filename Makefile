@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 3
+KILLS ?= 14
 
 .PHONY: help setup setup-embedded setup-argo demo test fuzz bench golden docs \
-  cluster cluster-test cluster-bench cluster-down bench-decisions
+  cluster cluster-test cluster-bench cluster-down bench-decisions chaos
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
@@ -57,5 +58,9 @@ cluster-down: .venv/.ready  ## end it; what was built stays cached
 cluster-bench: cluster  ## long measurements there: drift, split, 1,000 iterations, 25 at once
 	$(BIN)/python bench/cluster
 
-bench-decisions: .venv/.ready  ## how often each rule promotes what it should not (about 20 min)
+chaos: cluster  ## a few kills at random points of real rollouts (python bench/chaos: all 100)
+	$(BIN)/python bench/chaos try $(KILLS)
+
+bench-decisions: .venv/.ready  ## how often each rule promotes what it should not (about 40 min)
 	$(BIN)/python bench/decisions
+	$(BIN)/python bench/decisions levers

@@ -2,8 +2,8 @@
 
 Every world of reference/decision.md section 4 with two versions, at 5, 50 and 500 requests a
 second and intervals of 10 s; fixed seeds.  Results are kept in ``bench/decisions/results.jsonl``,
-one line a world, so that an interrupted run goes on where it was; ``page`` writes
-``docs/decisions.md`` from it.
+one line a world, so that an interrupted run goes on where it was; ``levers`` plays what brings a
+verdict sooner; ``page`` writes ``docs/decisions.md`` from both.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import levers
 import numpy as np
 from players import PLAYERS, Player
 from rich.progress import Progress
@@ -87,7 +88,16 @@ def page() -> str:
     worst = {name: max(cell["promoted"] for r in results if r["right"] == "no" for cell in r[name])
              for name in names}  # fmt: skip
     told = ", ".join(f"{name} {100 * value:.1f} %" for name, value in worst.items())
-    return "\n".join([*lines, "", f"Worst false promotion over all rows of `no`: {told}.", ""])
+    return "\n".join([
+        *lines, "", f"Worst false promotion over all rows of `no`: {told}.", "",
+        "## How near to the limit", "",
+        "Requests until a run ends, over what any promotion with the same bound needs on average "
+        "(decision.md section 6), and how many runs were promoted; iterations four times the "
+        "limit, runs that end undecided count in full, no bake. A/A: how often the same version "
+        f"twice is promoted within {levers.AA_ITERATIONS} iterations. "
+        f"`python bench/decisions levers`, {levers.RUNS} runs a cell, A/A three times as many.", "",
+        *levers.table(), "",
+    ])  # fmt: skip
 
 
 def _cell(rows: list[dict[str, float]], key: str, scale: float = 1) -> str:
@@ -97,7 +107,9 @@ def _cell(rows: list[dict[str, float]], key: str, scale: float = 1) -> str:
 def main() -> None:
     """Play what is not played yet."""
     words = sys.argv[1:]
-    if words != ["page"]:
+    if words == ["levers"]:
+        levers.play()
+    elif words != ["page"]:
         runs, iterations = [*map(int, words), *(RUNS, ITERATIONS)[len(words) :]]
         lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
         done = {r["world"] for r in map(json.loads, lines)

@@ -3,7 +3,8 @@
 Mean requests until a run with a better candidate ends, over what any promotion with the same bound
 needs on average (reference/decision.md section 6), where that limit is at least ten intervals of
 traffic.  Runs that end without a promotion count with all their requests.  Each lever alone, then
-together; the iterations are four times the limit.
+together; the iterations are four times the limit.  ``A/A`` is how often the same version twice is
+promoted within 30 iterations.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from crossfade.verdict import Outcome
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "levers.jsonl"
-INTERVAL, RUNS, TIMES = 10, 400, 4
+INTERVAL, RUNS, TIMES, AA_ITERATIONS = 10, 300, 4, 30
 OLD: dict[str, Any] = {"bake": 0, "effects": "fixed", "ramp": "steps", "share": "fair",
                        "confirm": 2}  # fmt: skip
 LEVERS: dict[str, dict[str, Any]] = {
@@ -36,8 +37,9 @@ LEVERS: dict[str, dict[str, Any]] = {
     "ramp: risk": {"ramp": "risk"},
     "share: balanced": {"share": "balanced"},
     "confirm: 1": {"confirm": 1},
-    "alpha 0.10 (beyond the guarantee)": {"alpha": 0.10},
-    "horizon, doubling, balanced": {"effects": "horizon", "ramp": "doubling", "share": "balanced"},
+    "alpha: 0.10 (not the same guarantee)": {"alpha": 0.10},
+    "horizon, doubling, balanced (the defaults)": {"effects": "horizon", "ramp": "doubling",
+                                                   "share": "balanced"},
     "horizon, risk, balanced": {"effects": "horizon", "ramp": "risk", "share": "balanced"},
     "horizon, doubling, balanced, confirm 1": {"effects": "horizon", "ramp": "doubling",
                                                "share": "balanced", "confirm": 1},
@@ -45,6 +47,8 @@ LEVERS: dict[str, dict[str, Any]] = {
                                            "share": "balanced", "confirm": 1},
 }  # fmt: skip
 CASES = (
+    (World("A/A", False), 50),
+    (World("A/A", False), 500),
     (World("+2 %", True, reward=(0.30, 0.306)), 500),
     (World("+5 %", True, reward=(0.30, 0.315)), 50),
     (World("+10 %", True, reward=(0.30, 0.33)), 50),
@@ -57,8 +61,9 @@ CASES = (
 
 def measure(world: World, rate: int, lever: str, runs: int) -> dict[str, Any]:
     """Play one case with one lever."""
-    traffic, limit = rate * INTERVAL, limit_of(world)
-    iterations = math.ceil(TIMES * limit / traffic)
+    traffic = rate * INTERVAL
+    limit = limit_of(world) if world.right else math.nan
+    iterations = math.ceil(TIMES * limit / traffic) if world.right else AA_ITERATIONS
     chosen = {**OLD, **LEVERS[lever]}
     if chosen["effects"] == "half":
         chosen["effects"] = (world.reward[1] / world.reward[0] - 1) / 2
@@ -66,8 +71,8 @@ def measure(world: World, rate: int, lever: str, runs: int) -> dict[str, Any]:
     ended = [_run(world, traffic, iterations, Rules(**chosen), rng) for _ in range(runs)]
     used, promoted = zip(*ended, strict=True)
     return {"world": world.name, "rate": rate, "lever": lever, "runs": runs,
-            "limit": round(limit), "promoted": sum(promoted) / runs,
-            "ratio": round(float(np.mean(used)) / limit, 3),
+            "limit": round(limit) if world.right else None, "promoted": sum(promoted) / runs,
+            "ratio": round(float(np.mean(used)) / limit, 3) if world.right else None,
             "date": time.strftime("%Y-%m-%d")}  # fmt: skip
 
 
@@ -97,7 +102,30 @@ def play(runs: int = RUNS) -> None:
     for world, rate in CASES:
         for lever in LEVERS:
             if (world.name, rate, lever) not in done:
-                line = json.dumps(measure(world, rate, lever, runs))
+                times = 1 if world.right else 3
+                line = json.dumps(measure(world, rate, lever, times * runs))
                 print(line, flush=True)
                 with RESULTS.open("a", encoding="utf-8") as file:
                     file.write(line + "\n")
+
+
+def table() -> list[str]:
+    """Return the lines of a Markdown table: levers down, cases across."""
+    if not RESULTS.exists():
+        return []
+    found = [json.loads(line) for line in RESULTS.read_text().splitlines()]
+    cell = {(r["lever"], r["world"], r["rate"]): r for r in found}
+    cases = list(dict.fromkeys((r["world"], r["rate"]) for r in found))
+    heads = [f"{world}, {rate} rps" for world, rate in cases]
+    lines = ["| | " + " | ".join(heads) + " |", "| --- " * (len(cases) + 1) + "|"]
+    for lever in LEVERS:
+        cells = [_told(cell.get((lever, *case))) for case in cases]
+        lines.append(f"| {lever} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _told(r: dict[str, Any] | None) -> str:
+    if r is None:
+        return "-"
+    share = f"{100 * r['promoted']:.3g} %"
+    return share if r["ratio"] is None else f"{r['ratio']:.2f} ({share})"

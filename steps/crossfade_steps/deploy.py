@@ -106,7 +106,7 @@ def same_model(
 
     Identity is the spec without what scaling changes (faults C53): replicas are ignored.
     """
-    left, right = ([_identity(objects.get(parse_name(name))) for name in side] for side in names)
+    left, right = ([identity(objects.get(parse_name(name))) for name in side] for side in names)
     return bool(left) and None not in left and left == right
 
 
@@ -148,7 +148,8 @@ def _covers(have: Any, want: Any) -> bool:
     return bool(have == want)
 
 
-def _identity(stored: Object | None) -> str | None:
+def identity(stored: Object | None) -> str | None:
+    """Return what a workload runs, without what scaling changes; None for none."""
     if stored is None:
         return None
     spec = copy.deepcopy(dict(stored.get("spec") or {}))

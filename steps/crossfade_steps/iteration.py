@@ -13,6 +13,7 @@ from crossfade.verdict import Decision, Outcome
 from crossfade_steps.ports import RouteState
 from crossfade_steps.reading import observe
 from crossfade_steps.run import Run, Stopped
+from crossfade_steps.versions import not_ready
 
 MOST_DRIFTS = 3
 """How often weights that somebody else changed are put back before the run is contested."""
@@ -154,6 +155,10 @@ def apply(run: Run, decision: Decision) -> dict[str, int]:
     try:
         state = run.router.read()
         if dict(state.weights) != dict(decision.weights):
+            lacking = not_ready(run, state.weights, decision.weights)
+            if lacking is not None:
+                run.record.append(record.not_applied(decision.iteration, lacking))
+                return dict(state.weights)
             state = run.router.write(state, decision.weights)
     except BackendError as error:
         run.record.append(record.not_applied(decision.iteration, str(error)))

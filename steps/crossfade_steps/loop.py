@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from crossfade import record
 from crossfade.errors import BackendError, CrossfadeError
-from crossfade.spec.ownership import single_owner
 from crossfade.verdict import Decision, Outcome
 from crossfade_steps import deploy, promote, safety
 from crossfade_steps.iteration import iterate
 from crossfade_steps.run import Ended, Run, Stopped
 from crossfade_steps.safety import Phase
+from crossfade_steps.versions import hosts, objects_of, version_objects
 
 
 def conduct(run: Run) -> Ended:
@@ -80,30 +80,6 @@ def _deploy(run: Run, deployed: deploy.Deployed) -> None:
         routed=frozenset(run.router.keys()),
     )
     deployed.created, deployed.found, deployed.notes = done.created, done.found, done.notes
-
-
-def version_objects(run: Run) -> dict[str, tuple[str, ...]]:
-    """Return each version's workloads as ``Kind/namespace/name``.
-
-    As ``versions:`` says, else whoever serves the host that the version's route points at.
-    """
-    return {version.name: objects_of(run, version.name) for version in run.versions}
-
-
-def objects_of(run: Run, version: str) -> tuple[str, ...]:
-    """Return one version's workloads."""
-    named = run.bundle.versions.get(version)
-    if named is not None and named.objects:
-        return named.objects
-    host = hosts(run).get(version)
-    if host is None:
-        return ()
-    return single_owner(version, host[0], run.bundle.deploy, run.bundle.namespace)
-
-
-def hosts(run: Run) -> dict[str, tuple[str, int]]:
-    """Return each version's destination as (host, port), where its routing object names one."""
-    return run.router.hosts(run.bundle.deploy)
 
 
 def same(run: Run, objects: dict[str, tuple[str, ...]], candidate: str) -> bool:

@@ -49,3 +49,21 @@ def test_a_second_run_on_the_same_route_is_refused_with_the_owner(
     assert f"being changed by run {here.name}/{first}" in found.out
     assert here.cluster.crossfade("abort", "-n", here.name, first).code == 0
     assert here.outcome(first)["outcome"] == "cancelled"
+
+
+@pytest.mark.minutes(2)
+def test_a_candidate_that_was_rolled_back_is_tried_again_only_by_force(
+    place: Places, tmp_path: Path
+) -> None:
+    here = place("rejected")
+    path = here.prepare(tmp_path, iterations=10, candidate={"REWARD": "0.8", "ERRORS": "0.5"})
+    first = here.submit(path)
+    assert here.outcome(first)["outcome"] == "rolled-back"
+
+    second = here.submit(path)
+    ended = here.outcome(second)
+    third = here.submit(path, "--force")
+
+    assert ended["outcome"] == "kept"
+    assert f"rolled back by run {first}" in ended["sentence"]
+    assert here.outcome(third)["outcome"] == "rolled-back"

@@ -12,7 +12,7 @@ from crossfade import Rollout, record
 from crossfade.errors import BackendError
 from crossfade.rights import installed_rules, rights, rules_by_namespace
 from crossfade.verdict import Outcome
-from crossfade_steps.cluster import events, load, workflow
+from crossfade_steps.cluster import events, load, rejected, workflow
 from crossfade_steps.cluster.conclude import intended
 from crossfade_steps.cluster.readiness import pod_troubles, rollout_reason
 from crossfade_steps.ports import ObjectKey
@@ -178,3 +178,33 @@ class FakeClock:
 
     def sleep(self, seconds: float) -> None:
         raise AssertionError("nobody sleeps here")
+
+
+def earlier_run(name: str, **data: str) -> dict[str, Any]:
+    made = {"name": name, "creationTimestamp": "2026-01-02T03:04:05Z"}
+    return {"metadata": made, "data": {"candidates": "abc", "outcome": "rolled-back", **data}}
+
+
+MADE = 1767323045.0
+
+
+def test_a_candidate_that_was_rolled_back_is_named_with_its_run_and_reason() -> None:
+    runs = [earlier_run("iris-x", sentence="error-rate <= 0.01 is broken (80:1)")]
+
+    found = rejected.told(runs, "abc", MADE + 60)
+
+    assert found is not None
+    assert "rolled back by run iris-x on 2026-01-02 03:04 UTC: error-rate <= 0.01" in found
+    assert "submit --force" in found
+
+
+@pytest.mark.parametrize(
+    ("data", "candidates", "later"),
+    [
+        pytest.param({}, "other", 60, id="another-candidate"),
+        pytest.param({"outcome": "cancelled"}, "abc", 60, id="another-outcome"),
+        pytest.param({}, "abc", 8 * 86400, id="long-ago"),
+    ],
+)
+def test_anything_else_is_tried(data: dict[str, str], candidates: str, later: float) -> None:
+    assert rejected.told([earlier_run("x", **data)], candidates, MADE + later) is None

@@ -427,3 +427,32 @@ def test_a_run_that_has_ended_is_not_continued() -> None:
 
     assert iterate(again.run, again.clock.now()).iteration == 4
     assert len(again.decided()) == 4
+
+
+def test_no_weight_is_raised_for_a_candidate_that_is_not_ready() -> None:
+    """Capacity comes before weight (C39, C47)."""
+    ready = Ready()
+    rig = Rig(bundle(), readiness=ready)
+    rig.at(15, lambda: ready.reasons.update(cand="0 of 1 pods available"))
+    rig.at(25, ready.reasons.clear)
+    seen: list[list[int]] = []
+    for seconds in (12, 22, 32):
+        rig.at(seconds, lambda: seen.append(rig.weights()))
+
+    conduct(rig.run)
+
+    assert seen == [[90, 10], [90, 10], [80, 20]]
+    held = record.of_type(rig.record.list, "not-applied")
+    assert [entry["iteration"] for entry in held] == [2]
+    assert held[0]["reason"] == (
+        "SeldonDeployment/cand/m is not ready for more traffic: 0 of 1 pods available"
+    )
+
+
+def test_traffic_goes_back_to_the_baseline_whoever_is_ready() -> None:
+    ready = Ready()
+    rig = Rig(bundle(errors=(0.0, 0.5)), readiness=ready)
+    rig.at(5, lambda: ready.reasons.update(cand="gone", base="gone"))
+
+    assert conduct(rig.run).outcome is Outcome.ROLLED_BACK
+    assert rig.weights() == [100, 0]

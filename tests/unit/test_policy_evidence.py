@@ -138,7 +138,7 @@ def test_a_sentence_says_what_is_missing_and_how_long_that_takes() -> None:
 def test_no_data_holds_and_then_gives_up() -> None:
     world: World = lambda k, v, n: readings(n, **GOOD) if k < 3 else {}  # noqa: E731
 
-    found = play(world, experiment())
+    found = play(world, experiment(), max_blind=6)
 
     assert [d.weights["v2"] for d in found[2:7]] == [found[1].weights["v2"]] * 5
     assert found[-1].outcome is Outcome.INVALID
@@ -166,7 +166,7 @@ def test_what_is_unknown_while_a_winner_is_watched_moves_and_promotes_nothing(lo
         own = readings(n, **(GOOD if version == "v1" else better))
         return {**own, lost: Reading(None, "query failed")} if k > won else own
 
-    found = play(world, experiment())
+    found = play(world, experiment(), max_blind=6)
 
     assert found[-1].outcome is Outcome.INVALID
     assert {d.weights["v2"] for d in found[won - 1 : -1]} == {found[won - 1].weights["v2"]}
@@ -276,3 +276,23 @@ def test_the_experiment_s_own_limits_of_weights_hold_to_the_end() -> None:
     assert found[-1].outcome is Outcome.PROMOTED
     assert max(weights) == 20
     assert max(b - a for a, b in itertools.pairwise(weights)) == 3
+
+
+def test_ten_minutes_without_a_metric_store_only_hold() -> None:
+    """Issue: an outage ends no run, moves nothing, and the next step follows it at once (C14)."""
+    better = {**GOOD, "reward": 0.33}
+
+    def world(k: int, version: str, n: float) -> dict[str, Reading]:
+        lost = {key: Reading(None, "connection refused") for key in SHAPES}
+        return lost if 4 <= k <= 63 else readings(n, **(GOOD if version == "v1" else better))
+
+    spec = experiment(iterations=120)
+    spec = spec.model_copy(update={"spec": spec.spec.model_copy(update={
+        "duration": spec.spec.duration.model_copy(update={"interval_seconds": 10})})})  # fmt: skip
+    found = play(world, spec)
+
+    silent = found[3:63]
+    assert {d.outcome for d in silent} == {None}
+    assert {d.weights["v2"] for d in silent} == {found[2].weights["v2"]}
+    assert found[63].weights["v2"] > found[62].weights["v2"]
+    assert found[-1].outcome is Outcome.PROMOTED

@@ -18,10 +18,11 @@ from crossfade_steps.cluster import workflow
 from crossfade_steps.cluster.stage import Stage
 from crossfade_steps.cluster.store import RUN_LABEL
 from crossfade_steps.deploy import Deployed
-from crossfade_steps.loop import clean_up, version_objects
+from crossfade_steps.loop import clean_up
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Ended, Stopped
 from crossfade_steps.safety import Phase
+from crossfade_steps.versions import version_objects
 
 GOOD = (Outcome.PROMOTED, Outcome.ROLLED_BACK, Outcome.KEPT, Outcome.INCONCLUSIVE)
 Entries = Sequence[Mapping[str, Any]]

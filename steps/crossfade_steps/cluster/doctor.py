@@ -13,7 +13,7 @@ from crossfade import routes
 from crossfade.errors import CrossfadeError
 from crossfade.rights import Rule, installed_rules, rules_by_namespace
 from crossfade.spec.rollout import JobLoad
-from crossfade_steps import loop
+from crossfade_steps import versions
 from crossfade_steps.cluster.stage import Stage
 from crossfade_steps.deploy import parse_name
 from crossfade_steps.ports import ObjectKey
@@ -155,5 +155,5 @@ def _metrics(stage: Stage) -> Iterator[Check]:
 
 def _deployed(stage: Stage, version: str) -> bool:
     """Return whether a version's workloads exist already."""
-    names = loop.objects_of(stage.run, version)
+    names = versions.objects_of(stage.run, version)
     return bool(names) and all(stage.kube.get(parse_name(name)) is not None for name in names)

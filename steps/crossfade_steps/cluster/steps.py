@@ -13,8 +13,8 @@ from crossfade.errors import BackendError, CrossfadeError
 from crossfade.report.page import page
 from crossfade.verdict import Decision, Outcome
 from crossfade_steps import deploy as deploying
-from crossfade_steps import loop, safety
-from crossfade_steps.cluster import doctor, guard, load, promotion
+from crossfade_steps import loop, safety, versions
+from crossfade_steps.cluster import doctor, guard, load, promotion, rejected
 from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
 from crossfade_steps.cluster.stage import Stage, facts_of, labels_of
 from crossfade_steps.cluster.store import RUN_LABEL
@@ -37,9 +37,13 @@ def check(stage: Stage) -> Outputs:
     """Make the run's state, take the Lease, and start the guard; no weight has moved yet."""
     run = stage.run
     policies.settings(run.bundle.policy)
-    stage.store.create(labels_of(run.bundle), facts_of(stage))
+    candidates = rejected.digest(run)
+    stage.store.create(labels_of(run.bundle), {**facts_of(stage), "candidates": candidates})
     if not stage.entries():
         stage.store.append(record.header(run.name, run.bundle, run.clock.now()))
+        before = rejected.earlier(stage, candidates)
+        if before is not None:
+            stage.store.append(record.concluded(Outcome.KEPT, before, None))
     stage.lease.take()
     promoted = [manifest for documents in run.bundle.promote.values() for manifest in documents]
     for manifest in (*run.bundle.deploy, *promoted):
@@ -71,7 +75,7 @@ def deploy(stage: Stage) -> Outputs:
 
 def _deploy(stage: Stage) -> None:
     run = stage.run
-    candidates = {n for v in run.versions[1:] for n in loop.objects_of(run, v.name)}
+    candidates = {n for v in run.versions[1:] for n in versions.objects_of(run, v.name)}
     done = deploying.deploy(
         run.bundle, run.objects, candidates=frozenset(candidates),
         routed=frozenset(run.router.keys()),
@@ -80,7 +84,7 @@ def _deploy(stage: Stage) -> None:
     for note in done.notes:
         print(f"note: {note}", flush=True)
     safety.enter(run, Phase.STARTING, dict(run.router.read().weights))
-    objects, hosts = loop.version_objects(run), loop.hosts(run)
+    objects, hosts = versions.version_objects(run), versions.hosts(run)
     run.record.append(record.deployed(objects, hosts, done.notes))
 
 

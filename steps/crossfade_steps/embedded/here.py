@@ -17,11 +17,12 @@ from crossfade_steps import metrics
 from crossfade_steps.clock import SystemClock
 from crossfade_steps.embedded.admission import refuse_unknown_kinds
 from crossfade_steps.embedded.world import World
-from crossfade_steps.loop import conduct, version_objects
+from crossfade_steps.loop import conduct
 from crossfade_steps.ports import Record
 from crossfade_steps.record_file import RecordFile
 from crossfade_steps.routers.objects import ObjectRouter
 from crossfade_steps.run import Ended, Run, Stopped
+from crossfade_steps.versions import version_objects
 
 Listener = Callable[[Mapping[str, Any]], None]
 

@@ -124,12 +124,13 @@ def submit(
         typer.Option(envvar="ARGO_SERVER_URL", help="an Argo Server's URL; default: kubeconfig"),
     ] = None,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="stay until the outcome")] = False,
+    force: Annotated[bool, typer.Option(help="also a candidate that was rolled back")] = False,
 ) -> None:
     """Start the rollout on a cluster."""
     from crossfade.cli.submit import run
 
     code = run(paths, settings or [], policy, kind=kind, schedule=schedule, loop=loop, image=image,
-               server=server, watch=watch)  # fmt: skip
+               server=server, watch=watch, force=force)  # fmt: skip
     raise typer.Exit(code)
 
 

@@ -31,9 +31,9 @@ def run(
     print(compile_text(bundle, kind=kind, schedule=schedule), end="")
 
 
-def changed(bundle: Bundle, *, loop: str | None, image: str | None) -> Bundle:
+def changed(bundle: Bundle, *, loop: str | None, image: str | None, force: bool = False) -> Bundle:
     """Return the bundle with what the command line says instead of the file."""
     if loop is not None and loop not in set(Loop):
         raise SpecError(f"--loop {loop}: expected {' or '.join(Loop)}")
-    given = {"loop": loop and Loop(loop), "image": image}
+    given = {"loop": loop and Loop(loop), "image": image, "retry_rejected": force}
     return bundle.model_copy(update={name: value for name, value in given.items() if value})

@@ -17,7 +17,7 @@ from crossfade.lint import accepted
 def run(
     paths: Sequence[Path], settings: Sequence[str], policy: str | None, *,
     kind: str, schedule: str | None, loop: str | None, image: str | None,
-    server: str | None, watch: bool,
+    server: str | None, watch: bool, force: bool = False,
 ) -> int:  # fmt: skip
     """Create what was compiled and print its name; with ``watch``, stay until its outcome."""
     from crossfade.cli.plan import foretell
@@ -25,7 +25,7 @@ def run(
     from crossfade_steps.cluster.kube import connect
 
     loaded = read(paths, settings, policy)
-    bundle = changed(bundle_of(loaded), loop=loop, image=image)
+    bundle = changed(bundle_of(loaded), loop=loop, image=image, force=force)
     show_findings(loaded.findings)
     show_accepted(accepted(bundle))
     foretell(bundle)

@@ -6,6 +6,7 @@ F1, F8, F9); what is only a value is judged by its limits, several intervals in 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ from crossfade.spec.experiment import (
 )
 from crossfade.verdict import Counts, Observation, Shape
 
+BLIND_SECONDS = 900
+"""How long a metric store may be silent before a run gives up, unless the rollout says so."""
 CEILING = 10.0
 """A mean's values are taken to be at most so many times its limit (F9)."""
 
@@ -120,11 +123,15 @@ def _compares(experiment: Experiment) -> bool:
 def fitting(rules: Rules, experiment: Experiment, seen: Observation) -> Rules:
     """Return the rules for the experiment, the reward and the route that there are.
 
-    A raise that the experiment itself limits is never larger.  A bare counter is compared as counts
-    (F5); where users stay with a version, their requests belong together, and how much is estimated
-    unless the rollout says it (F12).
+    A silent metric store is waited for, whatever the interval.  A raise that the experiment itself
+    limits is never larger.  A bare counter is compared as counts (F5); where users stay with a
+    version, their requests belong together, and how much is estimated unless the rollout says it
+    (F12).
     """
     found: dict[str, str | int] = {}
+    if "max_blind" not in rules.model_fields_set:
+        interval = experiment.spec.duration.interval_seconds
+        found["max_blind"] = max(rules.max_blind + 1, math.ceil(BLIND_SECONDS / interval))
     limits = experiment.spec.strategy.weights
     if "max_candidate_weight_increment" in limits.model_fields_set:
         found.update(increment=limits.max_candidate_weight_increment, ramp="steps")

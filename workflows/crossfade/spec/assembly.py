@@ -48,7 +48,7 @@ def assemble(
 def _passed_on(spec: RolloutSpec) -> dict[str, Any]:
     names = ("versions", "verify", "policy", "loop", "approval", "prometheus", "models", "image",
              "service_account", "deadline", "ready_timeout",
-             "report_artifact")  # fmt: skip
+             "report_artifact", "retry_rejected")  # fmt: skip
     return {name: getattr(spec, name) for name in names}
 
 

@@ -114,6 +114,7 @@ class RolloutSpec(Model):
     deadline: str | None = None
     ready_timeout: str | None = None
     report_artifact: bool = False
+    retry_rejected: bool = False
 
 
 class Rollout(Model, extra="ignore"):
@@ -153,6 +154,7 @@ class Bundle(Model):
     deadline: str | None = None
     ready_timeout: str | None = None
     report_artifact: bool = False
+    retry_rejected: bool = False
 
     def to_json(self) -> str:
         """Return canonical JSON: sorted keys, ASCII only, no spaces, defaults left out."""

@@ -1,0 +1,126 @@
+"""What is done to a run: seven ways in which something of it, or under it, dies.
+
+Each takes the place and the run, and returns whether it hit anything.  Processes are known by what
+the kernel or the cluster's tool says of them, and ended by their id.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cluster import Place
+
+BED = Path(__file__).resolve().parents[2] / "tests" / "cluster" / "bed"
+FIND_SECONDS = 5.0
+Kill = Callable[[Place, str], bool]
+
+
+def _bed() -> None:
+    """Make the cluster's own tool importable; its modules have short names."""
+    if str(BED) not in sys.path:
+        sys.path.append(str(BED))
+
+
+def step_container(here: Place, run: str) -> bool:
+    """Kill the process of the step that runs now, as the kernel would (SIGKILL, also OOM)."""
+    end = time.monotonic() + FIND_SECONDS
+    while time.monotonic() < end:
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if _is_step(words, run):
+                os.kill(int(folder.name), signal.SIGKILL)
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def _is_step(words: list[bytes], run: str) -> bool:
+    """Return whether a command line is of a step of the run: not the guard, not the executor."""
+    if b"crossfade_steps" not in words or not words[0].rpartition(b"/")[2].startswith(b"python"):
+        return False
+    return run.encode() in words and b"guard" not in words
+
+
+def pod(here: Place, run: str) -> bool:
+    """Delete the pod of the step that runs now, without grace."""
+    end = time.monotonic() + FIND_SECONDS
+    while time.monotonic() < end:
+        found = json.loads(here.cluster.kubectl(
+            "get", "pods", "-n", here.name, "-l", f"workflows.argoproj.io/workflow={run}",
+            "-o", "json",
+        ))["items"]  # fmt: skip
+        alive = [p["metadata"]["name"] for p in found
+                 if p["status"]["phase"] in ("Pending", "Running")]  # fmt: skip
+        if alive:
+            here.cluster.kubectl("delete", "pod", "-n", here.name, alive[0], "--force",
+                                 "--grace-period=0", "--wait=false")  # fmt: skip
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def _killed(name: str) -> bool:
+    _bed()
+    import processes
+    from settings import STATE
+
+    file = STATE / f"{name}.pid"
+    if not processes.alive(name):
+        return False
+    os.kill(int(file.read_text().split()[0]), signal.SIGKILL)
+    while processes.alive(name):
+        time.sleep(0.05)
+    return True
+
+
+def controller(here: Place, run: str) -> bool:
+    """Kill the workflow controller and start it again."""
+    if not _killed("workflow-controller"):
+        return False
+    import argo
+
+    argo.up(here.cluster.images["argoexec"])
+    return True
+
+
+def api_server(here: Place, run: str) -> bool:
+    """Kill the API server and start it again."""
+    if not _killed("apiserver"):
+        return False
+    import control_plane
+
+    control_plane.up()
+    return True
+
+
+def stop(here: Place, run: str) -> bool:
+    """``argo stop``: exit handlers run."""
+    return here.cluster.run("argo", "stop", run, "-n", here.name).code == 0
+
+
+def terminate(here: Place, run: str) -> bool:
+    """``argo terminate``: no exit handler runs."""
+    return here.cluster.run("argo", "terminate", run, "-n", here.name).code == 0
+
+
+def delete(here: Place, run: str) -> bool:
+    """Delete the Workflow and with it every pod of its own."""
+    words = ("delete", "workflow", run, "-n", here.name, "--wait=false")
+    return here.cluster.run("kubectl", *words).code == 0
+
+
+LOCAL: dict[str, Kill] = {"SIGKILL of the step": step_container, "pod deleted": pod,
+                          "argo stop": stop, "argo terminate": terminate,
+                          "Workflow deleted": delete}  # fmt: skip
+SHARED: dict[str, Kill] = {"controller killed": controller, "API server killed": api_server}
+"""These hit every run there is, so they are tried with one run at a time."""
+KILLS = {**LOCAL, **SHARED}
