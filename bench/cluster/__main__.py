@@ -4,6 +4,8 @@ timing     10 iterations of 10 s and of 30 s, both loops: drift, decision to wei
 split      the weights set against the versions that answered, counted at the gateway
 thousand   1,000 iterations of 1 s in one container: the Workflow's size, the container's memory
 many       25 rollouts at once over two shared servers
+breach     an error rate broken in mid-run: from visible in Prometheus to weight 0 written
+contend    eight contenders for one Lease, 200 times; 20 Workflows for one route
 
 What is measured is appended to ``bench/cluster/results.jsonl``, one line a run; ``page`` writes the
 tables of ``docs/measured.md`` from it.  It wants ``make cluster``.
@@ -16,10 +18,13 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[2] / "tests" / "cluster"
 sys.path.insert(0, str(TESTS))
+import parts  # noqa: E402
 import results  # noqa: E402
-from parts import PARTS  # noqa: E402
+import safety  # noqa: E402
 
 from conftest import open_cluster  # noqa: E402
+
+PARTS = {**parts.PARTS, **safety.PARTS}
 
 
 def main() -> None:

@@ -42,11 +42,24 @@ def tables() -> Iterator[Table]:
     for result in _results("split"):
         yield _split(result)
     for kind, title in (("thousand", "1,000 iterations of 1 s in one container"),
-                        ("many", "25 rollouts at once over two shared servers")):  # fmt: skip
+                        ("many", "25 rollouts at once over two shared servers"),
+                        ("lease", "Contenders for one object's Lease"),
+                        ("crowd", "Workflows for one route, all at once")):  # fmt: skip
         for result in _results(kind):
             rows = tuple((key.replace("_", " "), value) for key, value in result.items()
                          if key != "kind")  # fmt: skip
             yield Table(title, ("", ""), rows)
+    yield from _breach(_results("breach"))
+
+
+def _breach(lines: list[dict[str, Any]]) -> Iterator[Table]:
+    if lines:
+        rows = tuple((r["policy"], r["loop"], r["runs"], r["interval"], r["median"], r["most"])
+                     for r in lines)  # fmt: skip
+        title = (f"A broken error rate ({lines[-1]['date']}): from visible in Prometheus to weight "
+                 "0 in the VirtualService")  # fmt: skip
+        yield Table(title, ("policy", "loop", "runs", "interval (s)", "median (s)", "most (s)"),
+                    rows)  # fmt: skip
 
 
 def page() -> str:

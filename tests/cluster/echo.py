@@ -1,6 +1,7 @@
 """A light model server: says which version it is, counts, errs and rewards as it is told.
 
-Environment: ``VERSION``; ``ERRORS`` and ``REWARD``, fractions of requests; ``PORT``.
+Environment: ``VERSION``; ``ERRORS`` and ``REWARD``, fractions of requests; ``ERRORS_AFTER``,
+seconds before the first error; ``PORT``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from prometheus_client import REGISTRY, Counter, Histogram, generate_latest
 
 VERSION = os.environ.get("VERSION", "v1")
 ERRORS, REWARD = float(os.environ.get("ERRORS", "0")), float(os.environ.get("REWARD", "0.5"))
+BEGIN, ERRORS_AFTER = time.monotonic(), float(os.environ.get("ERRORS_AFTER", "0"))
 REQUESTS = Counter("echo_requests", "Requests answered", ["code"])
 REWARDS = Counter("echo_reward", "Rewards earned")
 SECONDS = Histogram("echo_seconds", "Time to an answer", buckets=(0.005, 0.05, 0.1, 0.5, 1))
@@ -25,7 +27,8 @@ async def answer(request: web.Request) -> web.Response:
         return web.Response()
     begin = time.monotonic()
     await request.read()
-    status = 500 if random.random() < ERRORS else 200
+    errs = begin - BEGIN >= ERRORS_AFTER and random.random() < ERRORS
+    status = 500 if errs else 200
     REQUESTS.labels(str(status)).inc()
     if random.random() < REWARD:
         REWARDS.inc()
