@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,12 +20,12 @@ TESTS = HERE.parents[1] / "tests" / "cluster"
 sys.path[:0] = [str(TESTS), str(HERE.parent / "cluster")]
 from kills import KILLS, SHARED  # noqa: E402
 from table import PAGE, RESULTS, page  # noqa: E402
-from trial import play  # noqa: E402
+from trial import TROUBLES, play, play_together  # noqa: E402
 
-from cluster import Cluster, Trouble  # noqa: E402
+from cluster import Cluster  # noqa: E402
 from conftest import open_cluster  # noqa: E402
 
-TRIALS, WORKERS = 100, 3
+TRIALS, WORKERS, AT_ONCE = 100, 4, 4
 Case = tuple[int, str, str]
 
 
@@ -43,27 +42,57 @@ def played(cluster: Cluster, case: Case) -> dict[str, Any]:
     print(f"chaos: {seed:3} {kind}, loop {loop} ...", flush=True)
     try:
         found = play(cluster, kind, loop, seed)
-    except Trouble as trouble:
+    except TROUBLES as trouble:
         found = {"kind": kind, "loop": loop, "seed": seed, "wrong": [str(trouble)[:400]]}
-    word = "; ".join(found["wrong"]) or f"{found['outcome']}, {found['took']} s later"
-    print(f"chaos: {seed:3} {kind}: {word}", flush=True)
-    return {"date": time.strftime("%Y-%m-%d"), **found}
+    print(f"chaos: {seed:3} {kind}: {told(found)}", flush=True)
+    return {"date": today(), **found}
 
 
 def series(cluster: Cluster, todo: list[Case], *, keep: bool) -> int:
-    """Play the cases, those that hit everybody one at a time; return how many went wrong."""
-    lock, wrong = threading.Lock(), 0
-    for workers, some in (
-        (WORKERS, [case for case in todo if case[1] not in SHARED]),
-        (1, [case for case in todo if case[1] in SHARED]),
-    ):
-        with ThreadPoolExecutor(workers) as pool:
-            for line in pool.map(lambda case: played(cluster, case), some):
-                wrong += bool(line["wrong"])
-                if keep:
-                    with lock, RESULTS.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(line) + "\n")
+    """Play the cases; return how many went wrong."""
+    alone = [case for case in todo if case[1] not in SHARED]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        wrong = sum(kept(line, keep=keep) for line in
+                    pool.map(lambda case: played(cluster, case), alone))  # fmt: skip
+    for kind in SHARED:
+        for loop in ("pod", "nodes"):
+            seeds = [seed for seed, *rest in todo if rest == [kind, loop]]
+            wrong += together(cluster, kind, loop, seeds, keep=keep)
     return wrong
+
+
+def together(cluster: Cluster, kind: str, loop: str, seeds: list[int], *, keep: bool) -> int:
+    """Play trials of a kill that hits everybody, several at once; again those that it missed."""
+    wrong, left = 0, list(seeds)
+    while left:
+        now, left = left[:AT_ONCE], left[AT_ONCE:]
+        print(f"chaos: {kind}, loop {loop}, {len(now)} runs at once ...", flush=True)
+        hit = play_together(cluster, kind, loop, now)
+        wrong += sum(kept({"date": today(), **line}, keep=keep) for line in hit)
+        for line in hit:
+            print(f"chaos: {line['seed']:3} {kind}: {told(line)}", flush=True)
+        missed = set(now) - {line["seed"] for line in hit}
+        left += [1000 + seed for seed in missed]
+    return wrong
+
+
+def kept(line: dict[str, Any], *, keep: bool) -> bool:
+    """Keep a trial's line; return whether anything was wrong."""
+    if keep:
+        with RESULTS.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+    return bool(line["wrong"])
+
+
+def told(line: dict[str, Any]) -> str:
+    """Return a trial in a few words."""
+    fine = f"at {line.get('at')}: {line.get('outcome')}, {line.get('took')} s later"
+    return "; ".join(line["wrong"]) or fine
+
+
+def today() -> str:
+    """Return the date."""
+    return time.strftime("%Y-%m-%d")
 
 
 def main() -> None:
@@ -76,7 +105,7 @@ def main() -> None:
     trials = int(words[-1]) if words else TRIALS
     done = set()
     if keep and RESULTS.exists():
-        done = {json.loads(line)["seed"] for line in RESULTS.read_text().splitlines()}
+        done = {json.loads(line)["seed"] % 1000 for line in RESULTS.read_text().splitlines()}
     todo = [case for case in cases(trials) if case[0] not in done]
     wrong = series(open_cluster(lambda name: None), todo, keep=keep)
     if keep:

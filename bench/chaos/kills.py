@@ -18,6 +18,8 @@ from cluster import Place
 
 BED = Path(__file__).resolve().parents[2] / "tests" / "cluster" / "bed"
 FIND_SECONDS = 5.0
+DOWN_SECONDS = 2.0
+PORTS = {"apiserver": 6443, "workflow-controller": 9090}
 Kill = Callable[[Place, str], bool]
 
 
@@ -77,8 +79,9 @@ def _killed(name: str) -> bool:
     if not processes.alive(name):
         return False
     os.kill(int(file.read_text().split()[0]), signal.SIGKILL)
-    while processes.alive(name):
+    while processes.alive(name) or processes.listens(PORTS[name]):
         time.sleep(0.05)
+    time.sleep(DOWN_SECONDS)
     return True
 
 

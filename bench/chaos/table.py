@@ -10,9 +10,9 @@ from typing import Any
 
 RESULTS = Path(__file__).with_name("results.jsonl")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "chaos.md"
-COLUMNS = ("killed", "trials", "held", "outcomes", "safe weights after: median, most (s)",
-           "outcome after: median, most (s)", "weights read", "requests", "failed",
-           "near a change")  # fmt: skip
+COLUMNS = ("killed", "trials", "start-up, iterating, promoting", "held", "outcomes",
+           "safe weights after: median, most (s)", "outcome after: median, most (s)",
+           "weights read", "requests", "failed", "near a change")  # fmt: skip
 
 
 def page() -> str:
@@ -46,8 +46,10 @@ def _row(kind: str, trials: list[dict[str, Any]]) -> tuple[Any, ...]:
     outcomes = Counter(t.get("outcome", "?") for t in trials)
     held = sum(not t["wrong"] for t in trials)
     counted = ("samples", "requests", "failed", "near_a_change")
-    return (kind, len(trials), held, ", ".join(f"{n} {w}" for w, n in outcomes.most_common()),
-            _spread(safe), _spread(took),
+    places = [t.get("at", "").split()[0:1] for t in trials]
+    where = ", ".join(str(places.count([word])) for word in ("start-up", "iteration", "promotion"))
+    ended = ", ".join(f"{n} {w}" for w, n in outcomes.most_common())
+    return (kind, len(trials), where, held, ended, _spread(safe), _spread(took),
             *(sum(t.get(key, 0) for t in trials) for key in counted))  # fmt: skip
 
 

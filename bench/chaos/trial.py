@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import light
-from kills import KILLS
+from kills import KILLS, Kill
 from observing import Probe
 
 from cluster import Cluster, Place, Trouble, until
@@ -22,8 +24,11 @@ from crossfade.replay import replay
 
 ITERATIONS = 8
 INTERVAL = {"pod": 3, "nodes": 5}
-SPAN = {"pod": 50.0, "nodes": 80.0}
-"""About how long an undisturbed run takes: kills fall evenly into it (seconds)."""
+START_UP, PROMOTION = 0.25, 0.2
+"""The parts of kills that fall before the first iteration, and after the last one."""
+START_SECONDS, PROMOTE_SECONDS = 30.0, 12.0
+SPAN = {"pod": 80.0, "nodes": 110.0}
+"""About how long several runs at once take: a kill of all of them falls evenly into it."""
 SAFE_SECONDS = 60.0
 LIVE_SECONDS = 300.0
 NEAR_SECONDS = 2.0
@@ -31,6 +36,9 @@ NEAR_SECONDS = 2.0
 RATE = 20.0
 CANCELLED = ("cancelled", "failed", "promotion-failed")
 Entries = Sequence[Mapping[str, Any]]
+Lines = list[dict[str, Any]]
+PREPARE_SECONDS = 12.0
+TROUBLES = (Trouble, CrossfadeError, subprocess.SubprocessError)
 
 
 class Sampler(threading.Thread):
@@ -57,27 +65,83 @@ def play(cluster: Cluster, kind: str, loop: str, seed: int) -> dict[str, Any]:
     """Play a trial until its kill has hit, and judge it."""
     rng = Random(seed)
     for _ in range(5):
-        with cluster.place("chaos") as here, tempfile.TemporaryDirectory() as folder:
-            path = here.write(Path(folder), here.rollout(
-                iterations=ITERATIONS, interval=INTERVAL[loop], loop=loop, qps=30,
-                candidate={"REWARD": "0.8"}))  # fmt: skip
-            here.grant(path)
-            found = _play(here, here.submit(path), kind, loop, rng)
+        with prepared(cluster, loop) as (here, path):
+            found = _play(here, path, lambda h, run: _alone(h, run, rng, loop, KILLS[kind]))
         if found is not None:
             return {"kind": kind, "loop": loop, "seed": seed, **found}
     raise Trouble(f"{kind}: five runs ended before they were hit")
 
 
-def _play(here: Place, run: str, kind: str, loop: str, rng: Random) -> dict[str, Any] | None:
+def play_together(cluster: Cluster, kind: str, loop: str, seeds: Sequence[int]) -> Lines:
+    """Play trials that one kill hits all at once, each at a random time of its own.
+
+    A run that was over before is left out: it was not hit.
+    """
+    afters = [Random(seed).uniform(0, SPAN[loop]) for seed in seeds]
+    at = time.time() + PREPARE_SECONDS + max(afters)
+    struck, done = threading.Event(), threading.Event()
+
+    def strike(here: Place, run: str) -> bool:
+        over = bool((here.store(run).find() or {}).get("outcome"))
+        _sleep_until(at)
+        if not struck.is_set():
+            struck.set()
+            KILLS[kind](here, run)
+            done.set()
+        return done.wait(120) and not over
+
+    def one(case: tuple[int, float]) -> dict[str, Any] | None:
+        try:
+            with prepared(cluster, loop) as (here, path):
+                _sleep_until(at - case[1])
+                found = _play(here, path, strike)
+        except TROUBLES as trouble:
+            found = {"wrong": [str(trouble)[:400]]}
+        return found and {"kind": kind, "loop": loop, "seed": case[0], **found}
+
+    with ThreadPoolExecutor(len(seeds)) as pool:
+        found = list(pool.map(one, zip(seeds, afters, strict=True)))
+    return [line for line in found if line is not None]
+
+
+def _sleep_until(when: float) -> None:
+    time.sleep(max(0.0, when - time.time()))
+
+
+def _alone(here: Place, run: str, rng: Random, loop: str, kill: Kill) -> bool:
+    """Kill at a random point of the run's own progress, however busy the node is."""
+    part = rng.random()
+    if part < START_UP:
+        time.sleep(rng.uniform(0, START_SECONDS))
+    elif part < 1 - PROMOTION:
+        here.iteration(run, rng.randint(1, ITERATIONS - 1), LIVE_SECONDS)
+        time.sleep(rng.uniform(0, INTERVAL[loop]))
+    else:
+        here.iteration(run, ITERATIONS, LIVE_SECONDS)
+        time.sleep(rng.uniform(0, PROMOTE_SECONDS))
+    over = (here.store(run).find() or {}).get("outcome")
+    return not over and kill(here, run)
+
+
+@contextmanager
+def prepared(cluster: Cluster, loop: str) -> Iterator[tuple[Place, Path]]:
+    """Give a namespace with a rollout that may be submitted."""
+    with cluster.place("chaos") as here, tempfile.TemporaryDirectory() as folder:
+        path = here.write(Path(folder), here.rollout(
+            iterations=ITERATIONS, interval=INTERVAL[loop], loop=loop, qps=30,
+            candidate={"REWARD": "0.8"}))  # fmt: skip
+        here.grant(path)
+        yield here, path
+
+
+def _play(here: Place, path: Path, strike: Callable[[Place, str], bool]) -> dict[str, Any] | None:
     """Return what became of a run that was hit, None for one that could not be."""
+    run = here.submit(path)
     sampler, probe = Sampler(here), Probe(here.cluster.gateway, light.host(here.name), RATE)
     sampler.start()
     probe.start()
     try:
-        after = rng.uniform(0, SPAN[loop])
-        time.sleep(after)
-        state = here.store(run).find() or {}
-        if state.get("outcome") or not KILLS[kind](here, run):
+        if not strike(here, run):
             return None
         hit = time.time()
         head = _ended(here, run)
@@ -87,10 +151,19 @@ def _play(here: Place, run: str, kind: str, loop: str, rng: Random) -> dict[str,
         sampler.stop()
         probe.stop()
     entries = list(here.store(run).entries()) if head else []
-    return {"after": round(after, 1), "phase": state.get("phase", "none"),
-            "iteration": int(state.get("iteration", 0)), "took": round(took, 1),
+    return {"at": when(entries, hit), "took": round(took, 1),
             **failures(probe.answers, entries),
             **judged(entries, head, sampler.samples, hit)}  # fmt: skip
+
+
+def when(entries: Entries, hit: float) -> str:
+    """Return what the record had last when the kill came: a phase, or an iteration."""
+    known = [e for e in entries if "at" in e and float(e["at"]) <= hit]
+    decided = record.last(known, "decision")
+    if decided is None:
+        return "start-up"
+    number = decided["decision"]["iteration"]
+    return "promotion" if decided["decision"]["outcome"] else f"iteration {number}"
 
 
 def _ended(here: Place, run: str) -> dict[str, str]:

@@ -62,12 +62,8 @@ def _conclude(run: Run, decision: Decision, objects: dict[str, tuple[str, ...]])
     try:
         sentence = promote.promote(run, plan)
     except BackendError as error:
-        return Ended(
-            Outcome.PROMOTION_FAILED,
-            f"{decision.winner} won but could not be promoted: {error}; "
-            f"its own copy serves all traffic",
-            decision.winner,
-        )
+        text = promote.unpromoted(run, decision.winner, error)
+        return Ended(Outcome.PROMOTION_FAILED, text, decision.winner)
     return Ended(Outcome.PROMOTED, f"{sentence}: {decision.reason}", decision.winner)
 
 

@@ -1,7 +1,8 @@
 """Promotion: the winner's model takes the baseline's place, and traffic never leaves a good copy.
 
-Order (design section 4): winner's own copy to 100 -> apply the promote documents except routes ->
-ready -> verify by real answers -> shift to the promoted copy -> the route document -> verify again.
+Order (design section 4): winner's own copy ready for all of it -> to 100 -> apply the promote
+documents except routes -> ready -> verify by real answers -> shift to the promoted copy -> the
+route document -> verify again.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from crossfade import record
 from crossfade.errors import BackendError
 from crossfade.spec.ownership import WORKLOADS, object_name
 from crossfade.spec.requests import at_host, proving_request
 from crossfade.spec.rollout import Manifest, Verify
 from crossfade_steps import verify
-from crossfade_steps.deploy import wait_until_ready
+from crossfade_steps.deploy import parse_name, wait_until_ready
 from crossfade_steps.ports import Object, ObjectKey
 from crossfade_steps.run import Run
 from crossfade_steps.safety import Phase, enter, settle
+from crossfade_steps.versions import objects_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ def promote(run: Run, plan: Plan) -> str:
 
     Raises ``BackendError`` when it cannot be completed; traffic is then on a healthy copy.
     """
+    _await_capacity(run, plan.winner)
     enter(run, Phase.PROMOTING, run.only(plan.winner))
     settle(run)
     if not plan.workloads and not plan.routes:
@@ -48,6 +52,30 @@ def promote(run: Run, plan: Plan) -> str:
     return f"{plan.winner} serves all traffic from its promoted copy"
 
 
+def unpromoted(run: Run, winner: str, error: BackendError) -> str:
+    """Return the sentence of a promotion that failed, and who serves all traffic then."""
+    last = record.last_phase(run.record.entries())
+    begun = last is not None and last[0] == Phase.PROMOTING
+    serving = "its own copy serves" if begun else "the baseline serves"
+    return f"{winner} won but could not be promoted: {error}; {serving} all traffic"
+
+
+def _await_capacity(run: Run, winner: str) -> None:
+    """Wait until the winner's own copy can take all traffic (capacity before weight)."""
+    keys = [parse_name(name) for name in objects_of(run, winner)]
+    _await(run, keys)
+
+
+def _await(run: Run, keys: Sequence[ObjectKey]) -> None:
+    wait_until_ready(
+        keys,
+        run.readiness,
+        run.clock,
+        timeout_seconds=run.ready_timeout_seconds,
+        alarm=lambda: str(run.alarm() or "") or None,
+    )
+
+
 def _replace(run: Run, plan: Plan) -> None:
     for manifest in plan.workloads:
         run.objects.apply(manifest)
@@ -56,13 +84,7 @@ def _replace(run: Run, plan: Plan) -> None:
         for manifest in plan.workloads
         if manifest.get("kind") in WORKLOADS
     ]
-    wait_until_ready(
-        keys,
-        run.readiness,
-        run.clock,
-        timeout_seconds=run.ready_timeout_seconds,
-        alarm=lambda: str(run.alarm() or "") or None,
-    )
+    _await(run, keys)
 
 
 def _model_of(run: Run, host: tuple[str, int] | None) -> str:

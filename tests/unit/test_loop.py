@@ -456,3 +456,65 @@ def test_traffic_goes_back_to_the_baseline_whoever_is_ready() -> None:
 
     assert conduct(rig.run).outcome is Outcome.ROLLED_BACK
     assert rig.weights() == [100, 0]
+
+
+def test_a_run_that_is_stopped_before_anything_was_measured_is_cancelled() -> None:
+    """C20: nothing measured is no success."""
+    rig = Rig(bundle())
+    rig.stop = Stopped(Outcome.CANCELLED, "interrupted")
+
+    assert conduct(rig.run).outcome in (Outcome.CANCELLED, Outcome.FAILED)
+    assert rig.decided() == []
+    assert rig.weights() == [100, 0]
+
+
+def test_weight_0_comes_before_anything_is_removed() -> None:
+    """C37: whatever scaling or deleting does afterwards, no traffic is left on the candidate."""
+    rig = Rig(bundle(rewards=(2.0, 1.0)))
+    seen: list[list[int]] = []
+    delete = rig.store.delete
+
+    def watched(key: ObjectKey, *, uid: str | None = None) -> None:
+        seen.append(rig.weights())
+        delete(key, uid=uid)
+
+    rig.store.delete = watched  # type: ignore[method-assign]
+    rig.at(35, lambda: set_weights(rig, 70, 30))
+
+    conduct(rig.run)
+
+    assert seen == [[100, 0]]
+    assert rig.model("cand") is None
+
+
+def test_another_run_of_the_same_rollout_decides_anew() -> None:
+    """C41: nothing of an earlier run's analysis is taken for this one's."""
+    first, second = Rig(bundle()), Rig(bundle(rewards=(2.0, 1.0)))
+
+    assert conduct(first.run).outcome is Outcome.PROMOTED
+    assert conduct(second.run).outcome is Outcome.KEPT
+
+
+def test_a_promotion_has_a_deadline() -> None:
+    """C45: a copy that never becomes ready ends the promotion, and not never."""
+    ready = Ready()
+    rig = Rig(bundle(), readiness=ready)
+    rig.at(25, lambda: ready.reasons.update(base="ImagePullBackOff"))
+
+    ended = conduct(rig.run)
+
+    assert ended.outcome is Outcome.PROMOTION_FAILED
+    assert "not ready after 300 s: ImagePullBackOff; its own copy serves all" in ended.sentence
+    assert rig.weights() == [0, 100]
+
+
+def test_a_winner_that_cannot_take_all_traffic_is_not_given_it() -> None:
+    ready = Ready()
+    rig = Rig(bundle(), readiness=ready)
+    rig.at(39.5, lambda: ready.reasons.update(cand="0 of 2 pods available"))
+
+    ended = conduct(rig.run)
+
+    assert ended.outcome is Outcome.PROMOTION_FAILED
+    assert "the baseline serves all traffic" in ended.sentence
+    assert rig.weights() == [100, 0]

@@ -35,8 +35,7 @@ def promote_step(stage: Stage) -> Mapping[str, str]:
     try:
         text = promote.promote(stage.run, plan)
     except BackendError as error:
-        text = (f"{plan.winner} won but could not be promoted: {error}; "
-                f"its own copy serves all traffic")  # fmt: skip
+        text = promote.unpromoted(stage.run, plan.winner, error)
         stage.store.append(record.concluded(Outcome.PROMOTION_FAILED, text, plan.winner))
     return {"summary": text}
 
