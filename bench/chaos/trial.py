@@ -185,7 +185,7 @@ def _ended(here: Place, run: str) -> dict[str, str]:
 
 def failures(answers: Sequence[tuple[float, str, int]], entries: Entries) -> dict[str, Any]:
     """Count failed requests since the first good one, and those near a change of weights."""
-    first = min((at for at, _, status in answers if status == 200), default=0.0)
+    first = min((at for at, _, status in answers if status == 200), default=float("inf"))
     failed = [at for at, _, status in answers if at > first and status != 200]
     moved = [float(e["at"]) for e in entries if e["type"] in ("applied", "settled") and "at" in e]
     near = [at for at in failed if any(abs(at - when) < NEAR_SECONDS for when in moved)]

@@ -66,7 +66,7 @@ def measure(world: World, rate: int, lever: str, runs: int) -> dict[str, Any]:
     iterations = math.ceil(TIMES * limit / traffic) if world.right else AA_ITERATIONS
     chosen = {**OLD, **LEVERS[lever]}
     if chosen["effects"] == "half":
-        chosen["effects"] = (world.reward[1] / world.reward[0] - 1) / 2
+        chosen["effects"] = (world.reward[1] / world.reward[0] - 1) / 2 if world.right else 0.05
     rng = np.random.default_rng(zlib.crc32(f"{world.name}/{rate}".encode()))
     ended = [_run(world, traffic, iterations, Rules(**chosen), rng) for _ in range(runs)]
     used, promoted = zip(*ended, strict=True)

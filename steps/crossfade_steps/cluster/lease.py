@@ -31,6 +31,11 @@ class Lease:
         self._kube, self._routed, self._holder, self._clock = kube, routed, holder, clock
         self._renewed = 0.0
 
+    @property
+    def name(self) -> str:
+        """Return the Lease's name, the same for every run that wants the object."""
+        return str(self._key)
+
     def take(self) -> None:
         """Become the owner, or stay it.
 
@@ -112,10 +117,48 @@ class Lease:
         self._kube.merge(self._key, part)
 
 
+class Leases:
+    """The right to change all objects of one split: all of them, or none."""
+
+    def __init__(self, leases: Sequence[Lease]) -> None:
+        self._leases = sorted(leases, key=lambda lease: lease.name)  # no two runs wait crosswise
+
+    def take(self) -> None:
+        """Become the owner of every object; of none when one is another run's."""
+        taken: list[Lease] = []
+        try:
+            for lease in self._leases:
+                lease.take()
+                taken.append(lease)
+        except BackendError:
+            for lease in taken:
+                lease.release()
+            raise
+
+    def hold(self) -> None:
+        """Prove that this run still is the owner of all.  Raises ``Stopped``."""
+        for lease in self._leases:
+            lease.hold()
+
+    def lost(self) -> bool:
+        """Return whether another run is the owner of any."""
+        return any(lease.lost() for lease in self._leases)
+
+    def owner(self) -> str | None:
+        """Return who else may change one of them now."""
+        owners = [lease.owner() for lease in self._leases]
+        return next((owner for owner in owners if owner is not None), None)
+
+    def release(self) -> None:
+        """Give up what is ours."""
+        for lease in self._leases:
+            lease.release()
+
+
 class LeasedRouter:
     """A router that looks at the Lease right before each change (port ``Router``)."""
 
-    def __init__(self, router: Router, lease: Lease) -> None:
+    def __init__(self, router: Router, lease: Lease | Leases) -> None:
         self._router, self._lease = router, lease
         self.keys, self.read = router.keys, router.read
 

@@ -15,17 +15,16 @@ from crossfade.spec.durations import seconds
 from crossfade.spec.names import label_value
 from crossfade.spec.rollout import Bundle
 from crossfade.verdict import Outcome
-from crossfade_steps import metrics
+from crossfade_steps import metrics, routers
 from crossfade_steps.clock import SystemClock
 from crossfade_steps.cluster import workflow
 from crossfade_steps.cluster.events import Announced
 from crossfade_steps.cluster.kube import Kube, connect, own_namespace
-from crossfade_steps.cluster.lease import Lease, LeasedRouter
+from crossfade_steps.cluster.lease import Lease, LeasedRouter, Leases
 from crossfade_steps.cluster.readiness import KubeReadiness
 from crossfade_steps.cluster.store import RunStore
 from crossfade_steps.ports import Clock, ObjectKey
 from crossfade_steps.responder import HttpResponder
-from crossfade_steps.routers.objects import ObjectRouter
 from crossfade_steps.run import Run, Stopped
 
 CONTROL_SECONDS = 1.0
@@ -39,7 +38,7 @@ class Stage:
     run: Run
     kube: Kube
     store: RunStore
-    lease: Lease
+    lease: Leases
     image: str
     bundle_text: str
 
@@ -68,8 +67,9 @@ def open_stage(name: str, bundle_text: str, *, follow_workflow: bool = False) ->
     bundle = read_bundle(bundle_text, kube, namespace)
     kube.namespace = bundle.namespace
     clock, store = SystemClock(), RunStore(kube, namespace, name)
-    router = ObjectRouter(bundle.experiment, kube)
-    lease = Lease(kube, router.keys()[0], f"{namespace}/{name}", clock)
+    router = routers.connect(bundle.experiment, kube)
+    routed = router.keys()
+    lease = Leases([Lease(kube, key, f"{namespace}/{name}", clock) for key in routed])
     control = Control(store, clock, kube if follow_workflow else None)
     run = Run(
         name=name,

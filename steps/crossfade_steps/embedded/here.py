@@ -13,14 +13,13 @@ from typing import Any
 from crossfade import policies
 from crossfade.spec.rollout import Bundle
 from crossfade.verdict import Outcome
-from crossfade_steps import metrics
+from crossfade_steps import metrics, routers
 from crossfade_steps.clock import SystemClock
 from crossfade_steps.embedded.admission import refuse_unknown_kinds
 from crossfade_steps.embedded.world import World
 from crossfade_steps.loop import conduct
 from crossfade_steps.ports import Record
 from crossfade_steps.record_file import RecordFile
-from crossfade_steps.routers.objects import ObjectRouter
 from crossfade_steps.run import Ended, Run, Stopped
 from crossfade_steps.versions import version_objects
 
@@ -70,7 +69,7 @@ def _run(bundle: Bundle, folder: Path, world: World, listener: Listener) -> Run:
         name=folder.name,
         bundle=bundle,
         objects=world.objects,
-        router=ObjectRouter(bundle.experiment, world.objects),
+        router=routers.connect(bundle.experiment, world.objects),
         sources=metrics.connect(bundle.metrics, {"prometheus": settings}),
         readiness=world,
         responder=world,

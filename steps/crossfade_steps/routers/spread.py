@@ -1,0 +1,159 @@
+"""Versions whose weights are in several objects: all of them change, or none does.
+
+Each object holds the percent of its own versions as it is written, and together they make 100.
+What else is in those objects is somebody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from crossfade.errors import BackendError, Conflict, SpecError
+from crossfade.routes import kind_of, references_by_object
+from crossfade.routes.member import Member, parse_field_path, pointer
+from crossfade.spec.experiment import Experiment
+from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
+
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One object as it was read, and the members of its versions."""
+
+    key: ObjectKey
+    resource_version: str
+    members: Mapping[str, Member]
+
+    def patch(self, weights: Mapping[str, int]) -> list[dict[str, object]]:
+        """Return one JSON Patch: test what was read, then add the weights of these versions."""
+        version = {"op": "test", "path": "/metadata/resourceVersion",
+                   "value": self.resource_version}  # fmt: skip
+        tests = [{"op": "test", "path": pointer(m.identity_path), "value": m.identity}
+                 for m in self.members.values()]  # fmt: skip
+        changes = [{"op": "add", "path": pointer(m.path), "value": weights[v]}
+                   for v, m in self.members.items()]  # fmt: skip
+        return [version, *tests, *changes]
+
+    def weights(self) -> dict[str, int]:
+        """Return the percent of its versions."""
+        return {version: member.weight for version, member in self.members.items()}
+
+
+class SpreadRouter:
+    """Weights of one experiment in several routing objects (port ``Router``)."""
+
+    def __init__(self, experiment: Experiment, objects: Objects) -> None:
+        self._objects = objects
+        self._names = [version.name for version in experiment.versions]
+        groups = references_by_object(experiment.versions, experiment.namespace)
+        self._paths: dict[ObjectKey, dict[str, str]] = {}
+        for (api_version, kind, namespace, name), references in groups.items():
+            kind_of(api_version, kind, where=f"weightObjRef {kind} {namespace}/{name}")
+            key = ObjectKey(api_version.rpartition("/")[0], kind, namespace, name)
+            self._paths[key] = {v: path for v, path in references.items() if path is not None}
+        placed = [version for paths in self._paths.values() for version in paths]
+        lacking = [name for name in self._names if name not in placed]
+        if lacking:
+            raise SpecError(
+                f"experiment {experiment.name}: {', '.join(lacking)} without a weightObjRef, "
+                f"while the others are in {len(self._paths)} objects",
+                hint="give every version a weightObjRef with a fieldPath",
+            )
+
+    def keys(self) -> tuple[ObjectKey, ...]:
+        """Return the objects that hold weights."""
+        return tuple(self._paths)
+
+    def read(self) -> RouteState:
+        """Return the weights in force.  Raises ``SpecError`` where they do not make 100."""
+        return self._state(self._parts())
+
+    def write(self, state: RouteState, weights: Mapping[str, int]) -> RouteState:
+        """Change every object, or put back those that were changed.
+
+        Raises ``Conflict`` when somebody else changed one, ``BackendError`` when one cannot be
+        written: then the others are as they were.
+        """
+        if set(weights) != set(self._names) or sum(weights.values()) != 100:
+            raise SpecError(f"weights {dict(weights)}, expected {', '.join(self._names)}: 100")
+        parts = self._parts()
+        if _versions(parts) != state.resource_version:
+            raise Conflict("one of the objects changed since its weights were read")
+        done: list[Part] = []
+        try:
+            for part in parts:
+                done.append(part)
+                self._objects.patch(part.key, part.patch(weights))
+            after = self.read()
+            if dict(after.weights) != dict(weights):
+                raise Conflict(f"read back {dict(after.weights)}, expected {dict(weights)}")
+        except BackendError:
+            self._revert(done)
+            raise
+        return after
+
+    def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
+        """Return each version's destination: as stored, else as in the manifests."""
+        found: dict[str, tuple[str, int]] = {}
+        for key in self._paths:
+            named = [m for m in manifests if ObjectKey.of(m, key.namespace) == key]
+            stored = self._objects.get(key)
+            for source in [stored, *named] if stored is not None else named:
+                module = kind_of(source["apiVersion"], source["kind"], where=str(key))
+                with suppress(SpecError):
+                    for version, member in self._members(key, source).items():
+                        host = module.host(member)
+                        if host is not None:
+                            found.setdefault(version, host)
+        return found
+
+    def _revert(self, changed: Sequence[Part]) -> None:
+        """Write the weights from before into every object that was changed, whoever looks on."""
+        for before in reversed(changed):
+            for attempt in range(TRIES):
+                try:
+                    now = self._part(before.key)
+                    if now.weights() != before.weights():
+                        self._objects.patch(before.key, now.patch(before.weights()))
+                    break
+                except BackendError as error:
+                    if attempt == TRIES - 1:
+                        raise BackendError(
+                            f"{before.key} could not be put back to {before.weights()}: {error}",
+                            hint="the split is half changed: set it by hand",
+                        ) from error
+
+    def _state(self, parts: Sequence[Part]) -> RouteState:
+        found = {version: weight for part in parts for version, weight in part.weights().items()}
+        if sum(found.values()) != 100:
+            told = ", ".join(f"{name} {found[name]}" for name in self._names)
+            raise SpecError(f"the versions' weights are {told}, expected 100 together")
+        return RouteState({name: found[name] for name in self._names}, _versions(parts))
+
+    def _parts(self) -> list[Part]:
+        return [self._part(key) for key in self._paths]
+
+    def _part(self, key: ObjectKey) -> Part:
+        stored = self._objects.get(key)
+        if stored is None:
+            raise BackendError(f"{key} does not exist, expected it to hold weights")
+        version = str(stored["metadata"]["resourceVersion"])
+        return Part(key, version, self._members(key, stored))
+
+    def _members(self, key: ObjectKey, stored: Object) -> dict[str, Member]:
+        module = kind_of(stored["apiVersion"], stored["kind"], where=str(key))
+        found = {}
+        for version, text in self._paths[key].items():
+            path = parse_field_path(text)
+            own = [m for m in module.members(stored, path) if m.path == path]
+            if not own:
+                raise SpecError(f"{key}: {version}'s destination takes no part in the split")
+            found[version] = own[0]
+        return found
+
+
+def _versions(parts: Sequence[Part]) -> str:
+    return ",".join(part.resource_version for part in parts)
