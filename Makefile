@@ -5,7 +5,7 @@ WORKERS ?= 3
 KILLS ?= 14
 
 .PHONY: help setup setup-embedded setup-argo demo test fuzz bench golden docs \
-  cluster cluster-test cluster-bench cluster-down bench-decisions chaos
+  cluster cluster-test cluster-bench cluster-down bench-decisions chaos audit
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
@@ -60,6 +60,11 @@ cluster-bench: cluster  ## long measurements there: drift, split, 1,000 iteratio
 
 chaos: cluster  ## a few kills at random points of real rollouts (python bench/chaos: all 100)
 	$(BIN)/python bench/chaos try $(KILLS)
+
+audit: .venv/.ready  ## known vulnerabilities of what is pinned (wants an advisory database)
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	.venv-audit/bin/pip-audit --requirement constraints.txt --disable-pip --no-deps
 
 bench-decisions: .venv/.ready  ## how often each rule promotes what it should not (about 40 min)
 	$(BIN)/python bench/decisions

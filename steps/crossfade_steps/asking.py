@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from string import Template
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,11 +18,13 @@ from urllib3.util.retry import Retry
 
 from crossfade.errors import SpecError
 from crossfade.spec.metric import AuthType, Metric
+from crossfade.verdict import Reading
 
 Secrets = Callable[[str], Mapping[str, str]]
 """Gives the keys of a Secret named ``name`` or ``namespace/name``."""
 
 EXCERPT = 256
+SHORTEST_SECRET, HIDDEN, CUT = 4, "***", "..."
 RETRIED = (408, 429, 500, 502, 503, 504)
 
 
@@ -99,10 +103,36 @@ def headers_of(metric: Metric, keys: Mapping[str, str]) -> dict[str, str]:
     return {h.name: Template(h.value).safe_substitute(keys) for h in metric.spec.header_templates}
 
 
+def discreet(reading: Reading, metric: Metric, secrets: Secrets) -> Reading:
+    """Return the reading without any value of the metric's secret in its reason and warnings.
+
+    A store may answer with what it was sent, headers included; the record and the log must not.
+    """
+    if metric.spec.secret is None or not (reading.reason or reading.warnings):
+        return reading
+    keys = secrets(metric.spec.secret)
+    pair = f"{keys.get('username', '')}:{keys.get('password', '')}"
+    values = [*keys.values(), base64.b64encode(pair.encode()).decode()]
+    hidden = sorted((v for v in values if len(v) >= SHORTEST_SECRET), key=len, reverse=True)
+    warnings = tuple(_without(text, hidden) for text in reading.warnings)
+    return replace(reading, reason=_without(reading.reason, hidden), warnings=warnings)
+
+
+def _without(text: str, hidden: list[str]) -> str:
+    """Return the text without these values, nor the beginning of one where it was cut short."""
+    for value in hidden:
+        text = text.replace(value, HIDDEN)
+        for length in range(len(value) - 1, 0, -1):
+            if text.endswith(f"{value[:length]}{CUT}"):
+                text = f"{text.removesuffix(value[:length] + CUT)}{HIDDEN}{CUT}"
+                break
+    return text
+
+
 def excerpt(body: Any) -> str:
     """Return the beginning of a body for a message: short, so that no secret travels far."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
-    return text if len(text) <= EXCERPT else f"{text[:EXCERPT]}..."
+    return text if len(text) <= EXCERPT else f"{text[:EXCERPT]}{CUT}"
 
 
 def told(error: requests.RequestException) -> str:

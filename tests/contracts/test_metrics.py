@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import threading
@@ -87,6 +88,7 @@ class Asker:
 
     def __init__(self, kind: str, url: str) -> None:
         self.kind, self.url = kind, url
+        self.secret = {"username": "u", "password": "p", "token": "t"}
 
     def read(
         self, *, settings: dict[str, Any] | None = None,
@@ -106,7 +108,7 @@ class Asker:
         }
         metric = Metric.model_validate(document)
         quick = {"timeout": 0.3, **(settings or {})}
-        secret = {"username": "u", "password": "p", "token": "t"}
+        secret = self.secret
         source = metrics.connect({"m": metric}, {self.kind: quick}, lambda name: secret)["m"]
         return source.read(MetricRequest(metric, "default/m", "v1", {}, 60, window))
 
@@ -197,6 +199,30 @@ def test_basic_credentials_come_from_the_secret(asker: Asker, store: Store) -> N
     asker.read(authType="Basic", secret="ns/s")
 
     assert store.requests[0][2]["Authorization"] == ["Basic dTpw"]
+
+
+CANARY = "canary-3f9a1c77d2"
+
+
+@pytest.mark.parametrize("padding", [0, 180, 225, 240])
+@pytest.mark.parametrize("spec", [
+    {"authType": "Bearer", "headerTemplates": [{"name": "Authorization",
+                                                "value": "Bearer ${token}"}]},
+    {"authType": "Basic"},
+], ids=["bearer", "basic"])  # fmt: skip
+def test_a_store_that_answers_what_it_was_sent_gives_no_secret_away(
+    asker: Asker, store: Store, spec: dict[str, Any], padding: int
+) -> None:
+    asker.secret = {"username": "user-of-it", "password": CANARY, "token": CANARY}
+    basic = base64.b64encode(f"user-of-it:{CANARY}".encode()).decode()
+    for body in (f"{'x' * padding} {CANARY} {basic}", f"{'x' * padding} {basic} {CANARY}"):
+        store.answers = [(403, {}, body)]
+
+        reading = asker.read(secret="ns/s", **spec)
+
+        assert reading.value is None
+        for hidden in (CANARY, basic):
+            assert hidden[:4] not in repr(reading)
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/y", "nonsense", ""])

@@ -21,6 +21,7 @@ from crossfade_steps.asking import (
     Secrets,
     checked_url,
     credentials,
+    discreet,
     excerpt,
     headers_of,
     new_session,
@@ -42,6 +43,10 @@ class Http:
         self._settings, self._secrets = settings, secrets
 
     def read(self, request: MetricRequest) -> Reading:
+        """Return the reading of one metric for one version."""
+        return discreet(self._read(request), request.metric, self._secrets)
+
+    def _read(self, request: MetricRequest) -> Reading:
         """Return the reading of the metric's request for one version."""
         where = f"metric {request.key}"
         expression = request.metric.spec.jq_expression

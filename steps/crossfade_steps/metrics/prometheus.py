@@ -29,6 +29,7 @@ from crossfade_steps.asking import (
     Secrets,
     checked_url,
     credentials,
+    discreet,
     excerpt,
     headers_of,
     retry_policy,
@@ -66,6 +67,10 @@ class Prometheus:
         self._settings, self._secrets = settings, secrets
 
     def read(self, request: MetricRequest) -> Reading:
+        """Return the reading of one metric for one version."""
+        return discreet(self._read(request), request.metric, self._secrets)
+
+    def _read(self, request: MetricRequest) -> Reading:
         """Return the reading of the metric's query for one version."""
         metric, where = request.metric, f"metric {request.key}"
         if metric.query is None:
