@@ -21,6 +21,8 @@ from cluster import Cluster, Place, Trouble, until
 from crossfade import record
 from crossfade.errors import CrossfadeError
 from crossfade.replay import replay
+from crossfade_steps.cluster.kube import connect
+from crossfade_steps.ports import ObjectKey
 
 ITERATIONS = 8
 INTERVAL = {"pod": 3, "nodes": 5}
@@ -46,14 +48,19 @@ class Sampler(threading.Thread):
 
     def __init__(self, here: Place) -> None:
         super().__init__(daemon=True)
-        self._here, self._done = here, threading.Event()
+        self._kube, self._done = connect(), threading.Event()
+        self._key = ObjectKey("networking.istio.io", "VirtualService", here.name, "web")
         self.samples: list[tuple[float, tuple[int, ...]]] = []
 
     def run(self) -> None:
         """Read until told to stop."""
         while not self._done.wait(0.5):
-            with suppress(Trouble, KeyError, IndexError):
-                self.samples.append((time.time(), self._here.weights()))
+            with suppress(CrossfadeError):
+                stored = self._kube.get(self._key)
+                if stored is not None:
+                    routes = stored["spec"]["http"][0]["route"]
+                    found = tuple(int(route.get("weight", 0)) for route in routes)
+                    self.samples.append((time.time(), found))
 
     def stop(self) -> None:
         """Stop reading."""
