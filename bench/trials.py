@@ -1,4 +1,4 @@
-"""The default policy on the embedded default, again and again: ``python bench/trials.py [TIMES]``.
+"""The default policy on the embedded default: ``python bench/trials.py [TIMES [KIND...]]``.
 
 The same model twice (under two names), a candidate of which 5 % of the answers are errors, and a
 better one; real Envoy, Prometheus and Seldon's own model servers.  Each trial is one line of
@@ -28,7 +28,7 @@ from crossfade import record
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "workflows" / "examples" / "iris"
 RESULTS, PAGE = Path(__file__).with_name("trials.jsonl"), ROOT / "docs" / "trials.md"
-INTERVAL, ITERATIONS, QPS, TIMES = 5, 20, 50, 20
+INTERVAL, ITERATIONS, QPS, TIMES = 4, 15, 50, 20
 ERRORS = 0.05
 REWARDS = {"the same model twice": (0.5, 0.5), "5 % errors": (0.5, 0.8), "better": (0.5, 0.8)}
 RIGHT = {"the same model twice": ("kept", "inconclusive"), "5 % errors": ("rolled-back",),
@@ -62,6 +62,8 @@ def prepare(folder: Path, kind: str) -> Path:
     load = rollout["spec"]["load"][0]["feedback"]
     load["rewards"] = dict(zip(("iris-v1", VERSION), REWARDS[kind], strict=True))
     load["qps"] = QPS
+    if kind == "the same model twice":
+        rollout["spec"]["promote"] = {}
     if kind != "better":
         rollout["spec"]["models"] = {"gs://trial": str(_model(folder, kind))}
         documents = list(yaml.safe_load_all((place / "candidate.yaml").read_text()))
@@ -152,10 +154,11 @@ def main() -> None:
     words = sys.argv[1:]
     if words != ["page"]:
         times = int(words[0]) if words else TIMES
+        kinds = words[1:] or list(REWARDS)
         lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
         done = Counter(json.loads(line)["kind"] for line in lines)
         for n in range(times):
-            for kind in REWARDS:
+            for kind in kinds:
                 if done[kind] <= n:
                     line = json.dumps(trial(kind))
                     print(line, flush=True)

@@ -27,25 +27,20 @@ from crossfade.verdict import Outcome
 HERE = Path(__file__).parent
 RESULTS = HERE / "levers.jsonl"
 INTERVAL, RUNS, TIMES, AA_ITERATIONS = 10, 300, 4, 30
-OLD: dict[str, Any] = {"bake": 0, "effects": "fixed", "ramp": "steps", "share": "fair",
-                       "confirm": 2}  # fmt: skip
+OLD: dict[str, Any] = {"bake": 0, "effects": "fixed", "ramp": "steps", "confirm": 2}
 LEVERS: dict[str, dict[str, Any]] = {
     "as designed": {},
     "effects: horizon": {"effects": "horizon"},
     "effects: half the lift declared": {"effects": "half"},
     "ramp: doubling": {"ramp": "doubling"},
     "ramp: risk": {"ramp": "risk"},
-    "share: balanced": {"share": "balanced"},
     "confirm: 1": {"confirm": 1},
     "alpha: 0.10 (not the same guarantee)": {"alpha": 0.10},
-    "horizon, doubling, balanced (the defaults)": {"effects": "horizon", "ramp": "doubling",
-                                                   "share": "balanced"},
-    "horizon, risk, balanced": {"effects": "horizon", "ramp": "risk", "share": "balanced"},
-    "horizon, doubling, balanced, confirm 1": {"effects": "horizon", "ramp": "doubling",
-                                               "share": "balanced", "confirm": 1},
-    "horizon, risk, balanced, confirm 1": {"effects": "horizon", "ramp": "risk",
-                                           "share": "balanced", "confirm": 1},
-}  # fmt: skip
+    "horizon, doubling (the defaults)": {"effects": "horizon", "ramp": "doubling"},
+    "horizon, doubling, confirm 1": {"effects": "horizon", "ramp": "doubling", "confirm": 1},
+    "horizon, risk, confirm 1": {"effects": "horizon", "ramp": "risk", "confirm": 1},
+    "half declared, risk, confirm 1": {"effects": "half", "ramp": "risk", "confirm": 1},
+}
 CASES = (
     (World("A/A", False), 50),
     (World("A/A", False), 500),

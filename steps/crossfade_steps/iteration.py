@@ -9,7 +9,7 @@ from typing import Any
 
 from crossfade import policies, record
 from crossfade.errors import BackendError
-from crossfade.verdict import Decision, Outcome
+from crossfade.verdict import Decision, Outcome, as_ordered
 from crossfade_steps.ports import RouteState
 from crossfade_steps.reading import observe
 from crossfade_steps.run import Run, Stopped
@@ -125,9 +125,11 @@ def decide(
         budget_seconds=_budget(experiment.spec.duration.interval_seconds),
         window=window(run, start, state),
     )
-    observation = replace(observation, disturbed=round(disturbed, 3), sticky=route.sticky)
+    observation = replace(observation, disturbed=round(disturbed, 3), sticky=route.sticky,
+                          order=run.order())  # fmt: skip
     settings = policies.settings(run.bundle.policy)
     decision, new_state = policy.decide(experiment, settings, observation, state)
+    decision = as_ordered(decision, observation)
     entry = record.decision(observation, decision, new_state)
     run.record.append(record.at(entry, run.clock.now()))
     return decision, new_state

@@ -37,7 +37,7 @@ class Run:
 
     ``alarm`` gives the reason why the run must end now, or None; it is asked several times a
     second.  ``start_load`` begins the load once both versions are ready; while ``paused`` says yes
-    no iteration begins.
+    no iteration begins.  ``order`` gives who wants which version promoted now, or None.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Run:
     alarm: Callable[[], Stopped | None] = lambda: None
     start_load: Callable[[], None] = lambda: None
     paused: Callable[[], bool] = lambda: False
+    order: Callable[[], tuple[str, str] | None] = lambda: None
     ready_timeout_seconds: float = 300.0
     notes: list[str] = field(default_factory=list)
 

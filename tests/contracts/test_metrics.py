@@ -29,6 +29,11 @@ def vector(*values: str) -> str:
     return json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}})
 
 
+def matrix(*points: tuple[float, str]) -> str:
+    result = [{"metric": {}, "values": [list(point) for point in points]}]
+    return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}})
+
+
 class Store:
     """A local HTTP server that answers from a list and keeps what it was asked."""
 
@@ -296,22 +301,25 @@ def test_a_real_prometheus_gives_a_value_no_data_and_its_own_error(tmp_path: Pat
 
 def test_prometheus_counts_at_both_ends_of_a_window(store: Store) -> None:
     query = "sum(increase(hits_total{v='$name'}[20s]))"
-    store.answers = [(200, {}, vector(value)) for value in ("5", "100", "130")]
+    store.answers = [(200, {}, vector("5")), (200, {}, matrix((99, "90"), (101, "110"))),
+                     (200, {}, matrix((109, "120"), (111, "140")))]  # fmt: skip
 
     reading = Asker("prometheus", store.url).read(
-        window=(100.0, 110.0), params=[{"name": "query", "value": query}]
-    )
+        window=(100.0, 110.0), params=[{"name": "query", "value": query}],
+        settings={"scrape_interval": 2},
+    )  # fmt: skip
 
     assert (reading.value, reading.counts) == (5, Counts(30))
     paths = [path for _, path, _, _ in store.requests]
     assert ["time=" in path for path in paths] == [False, True, True]
-    assert "time=100.000" in paths[1]
-    assert "time=110.000" in paths[2]
+    assert "time=102.000" in paths[1]
+    assert "time=112.000" in paths[2]
+    assert "%5B62s%5D" in paths[1], "a minute back and a scrape ahead"
 
 
 def test_a_window_that_cannot_be_read_keeps_the_value_and_says_so(store: Store) -> None:
     query = "sum(increase(hits_total[20s]))"
-    store.answers = [(200, {}, vector("5")), (200, {}, vector("100")), (400, {}, "{}")]
+    store.answers = [(200, {}, vector("5")), (200, {}, matrix((99, "1"))), (400, {}, "{}")]
 
     reading = Asker("prometheus", store.url).read(
         window=(100.0, 110.0), params=[{"name": "query", "value": query}]

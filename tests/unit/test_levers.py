@@ -14,7 +14,7 @@ from crossfade.evidence.effects import STEPS, chosen
 from crossfade.evidence.increments import EFFECTS
 from crossfade.evidence.judging import observe
 from crossfade.evidence.rules import Design, Interval, Rules
-from crossfade.evidence.schedule import balanced, schedule
+from crossfade.evidence.schedule import schedule
 from crossfade.evidence.trial import Trial, absorb, begin
 
 DESIGN = Design(2, (0.01,), True, 30)
@@ -78,29 +78,6 @@ def test_a_ramp_rises_as_it_says(ramp: str, expected: int) -> None:
         100 - expected,
         expected,
     )
-
-
-def leaning(log: float, judged: float, compared: float) -> Trial:
-    """Return a trial whose evidence of a better reward is ``log``, of a candidate without faults.
-
-    Only what ``balanced`` reads is set.
-    """
-    trial = after_first()
-    better = trial.better.updated(np.full(trial.better.log.shape, log))
-    counts = np.array([[0.0], [judged]])
-    return replace(trial, better=better, judged=counts, bad=np.zeros((2, 1)), compared=compared)
-
-
-def test_shares_are_equal_until_there_is_reason_for_others() -> None:
-    assert balanced(leaning(0.5, 100, 100), Rules(), DESIGN) == 0, "hardly any evidence"
-    assert balanced(leaning(2.0, 374, 100), Rules(), DESIGN) == 0, "all objectives proven"
-
-
-def test_a_share_proves_objectives_and_reward_at_the_same_time() -> None:
-    share = balanced(leaning(2.0, 174, 100), Rules(), DESIGN)
-
-    size = (math.log(20) - 2.0) / 2.0 * 100  # of n s (1 - s)
-    assert share == int(100 * (1 - size / 200)), "200 clean requests are missing of 374"
 
 
 @given(some.permutations([1, 2, 3]), some.integers(0, 2**32 - 1))

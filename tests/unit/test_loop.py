@@ -518,3 +518,24 @@ def test_a_winner_that_cannot_take_all_traffic_is_not_given_it() -> None:
     assert ended.outcome is Outcome.PROMOTION_FAILED
     assert "the baseline serves all traffic" in ended.sentence
     assert rig.weights() == [100, 0]
+
+
+def test_a_person_may_order_a_promotion_and_it_replays() -> None:
+    orders: list[tuple[str, str]] = []
+    rig = Rig(bundle(rewards=(2.0, 1.0)), order=lambda: orders[0] if orders else None)
+    rig.at(15, lambda: orders.append(("alice", "v2")))
+
+    ended = conduct(rig.run)
+
+    assert (ended.outcome, ended.winner) == (Outcome.PROMOTED, "v2")
+    assert "alice ordered the promotion of v2; by itself: " in ended.sentence
+    assert len(rig.decided()) == 2
+    assert rig.model("base") == "new"
+    assert [r.difference for r in replay(rig.record.list)] == [None] * 2
+
+
+def test_an_order_does_not_overrule_an_objective_that_is_broken() -> None:
+    rig = Rig(bundle(errors=(0.0, 0.5)), order=lambda: ("alice", "v2"))
+
+    assert conduct(rig.run).outcome is Outcome.ROLLED_BACK
+    assert rig.weights() == [100, 0]

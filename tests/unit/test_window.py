@@ -8,7 +8,7 @@ import pytest
 
 from crossfade.errors import BackendError
 from crossfade.verdict import Counts
-from crossfade_steps.window import read_counts
+from crossfade_steps.window import read_counts, value_at
 
 ALL, BAD = 'hits_total{ns="a"}', 'hits_total{code="500",ns="a"}'
 REWARD = 'gain_total{ns="a"}'
@@ -17,8 +17,10 @@ Values = dict[tuple[str, float], dict[str, float]]
 
 
 def body(series: dict[str, float]) -> dict[str, Any]:
-    result = [{"metric": {"pod": pod}, "value": [0, str(value)]} for pod, value in series.items()]
-    return {"status": "success", "data": {"resultType": "vector", "result": result}}
+    result = [
+        {"metric": {"pod": pod}, "values": [[0, str(value)]]} for pod, value in series.items()
+    ]
+    return {"status": "success", "data": {"resultType": "matrix", "result": result}}
 
 
 def asked(values: Values) -> Any:
@@ -61,7 +63,7 @@ def test_a_query_that_counts_nothing_is_not_asked() -> None:
     [
         {"status": "error"},
         {**body({"a": 1}), "isPartial": True},
-        {"data": {"result": [{"metric": {}, "value": [0]}]}},
+        {"data": {"result": [{"metric": {}, "values": [[0]]}]}},
         [],
     ],
 )
@@ -74,3 +76,39 @@ def test_a_stale_series_is_left_out() -> None:
     values = {(ALL, SINCE): {"a": 10}, (ALL, UNTIL): {"a": 12, "b": float("nan")}}
 
     assert read_counts(asked(values), f"sum({ALL})", SINCE, UNTIL) == Counts(2)
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        pytest.param([(98, 40), (102, 60)], 50, id="between-two-scrapes"),
+        pytest.param([(96, 20), (98, 40), (100, 50), (104, 90)], 50, id="at-a-scrape"),
+        pytest.param([(98, 40)], 40, id="no-scrape-since"),
+        pytest.param([(102, 60)], None, id="not-born-yet"),
+        pytest.param([(98, 40), (102, 5)], 40, id="restarted-in-between"),
+        pytest.param([(98, 40), (99, float("nan")), (102, 60)], 50, id="stale-marker"),
+        pytest.param([], None, id="nothing"),
+    ],
+)
+def test_a_counter_is_taken_at_the_exact_time(
+    points: list[tuple[float, float]], expected: float | None
+) -> None:
+    assert value_at(points, 100.0) == expected
+
+
+def test_counters_that_are_scraped_apart_count_the_same_requests() -> None:
+    """50 requests a second, half of them rewarded, scraped every 2 s, 1.5 s apart from another."""
+
+    def ask(selector: str, at: float) -> Any:
+        phase, rate = (0.2, 50.0) if selector == ALL else (1.7, 25.0)
+        times = [2 * i + phase for i in range(60)]
+        values = [[t, str(rate * t)] for t in times if at - 60 < t <= at + 2]
+        return {"data": {"result": [{"metric": {}, "values": values}]}}
+
+    for since in (60.0, 60.9, 61.5):
+        found = read_counts(
+            ask, f"sum(rate({REWARD}[1m])) / sum(rate({ALL}[1m]))", since, since + 4
+        )
+
+        assert found is not None
+        assert (found.total, found.count) == (pytest.approx(100), pytest.approx(200))

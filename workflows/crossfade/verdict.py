@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -89,6 +89,7 @@ class Observation:
     ``until`` is the end of the counts' window (seconds since the epoch), 0 where none was read;
     ``disturbed`` is until when somebody else's weights were in force since the last iteration, 0
     where none were; ``sticky`` says that the route pins users to the version they met first.
+    ``order`` is (who, version) where a person has asked to promote one now.
     """
 
     iteration: int
@@ -99,6 +100,7 @@ class Observation:
     until: float = 0.0
     disturbed: float = 0.0
     sticky: bool = False
+    order: tuple[str, str] | None = None
 
     def value(self, metric: str, version: str) -> float | None:
         """Return the value read, or None when it is unknown for whatever reason."""
@@ -145,6 +147,19 @@ class Decision:
     outcome: Outcome | None = None
     rewards: Mapping[str, float | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+
+def as_ordered(decision: Decision, seen: Observation) -> Decision:
+    """Return the decision as a person ordered it: that version is promoted, whatever is unproven.
+
+    What ends a run otherwise (an objective that is broken, a wrong split) is not overruled.
+    """
+    if seen.order is None or decision.outcome not in (None, Outcome.INCONCLUSIVE, Outcome.KEPT):
+        return decision
+    who, version = seen.order
+    reason = f"{who} ordered the promotion of {version}; by itself: {decision.reason}"
+    return replace(decision, weights=decision.old, winner=version, reason=reason,
+                   outcome=Outcome.PROMOTED)  # fmt: skip
 
 
 def judge(

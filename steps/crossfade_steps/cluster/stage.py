@@ -28,7 +28,7 @@ from crossfade_steps.responder import HttpResponder
 from crossfade_steps.run import Run, Stopped
 
 CONTROL_SECONDS = 1.0
-ABORT, PAUSE = "abort", "pause"
+ABORT, PAUSE, PROMOTE = "abort", "pause", "promote"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ def open_stage(name: str, bundle_text: str, *, follow_workflow: bool = False) ->
         record=Announced(store, kube, clock),
         alarm=control.alarm,
         paused=control.paused,
+        order=control.order,
         ready_timeout_seconds=_ready_seconds(bundle),
     )
     return Stage(run, kube, store, lease, os.environ.get(IMAGE_VARIABLE, ""), bundle_text)
@@ -162,6 +163,12 @@ class Control:
         """Return whether weights are to be held."""
         self._refresh()
         return self._head.get("control") == PAUSE or self._workflow.suspended
+
+    def order(self) -> tuple[str, str] | None:
+        """Return who asked for the promotion of which version, or None."""
+        self._refresh()
+        asked, _, version = self._head.get("control", "").partition(" ")
+        return (self._head.get("control-by") or "somebody", version) if asked == PROMOTE else None
 
     def _refresh(self) -> None:
         now = self._clock.now()

@@ -27,7 +27,9 @@ OK_FROM, OK_TO = 200, 300
 class Feedback:
     """One load: its settings, its counts, and its own random numbers."""
 
-    def __init__(self, settings: dict[str, Any], counts: Path | None, seed: int = 1) -> None:
+    def __init__(
+        self, settings: dict[str, Any], counts: Path | None, seed: int | None = None
+    ) -> None:
         self._settings, self._path = settings, counts
         self._random = random.Random(seed)
         self._in_flight: set[asyncio.Task[None]] = set()

@@ -6,6 +6,7 @@ it gets a session of ours that keeps the whole answer of the request it made.
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -39,6 +40,8 @@ from crossfade_steps.ports import MetricRequest
 from crossfade_steps.window import read_counts
 
 API = "/api/v1/query"
+LOOK_BACK, SCRAPE_SECONDS = 60.0, 15.0
+"""Seconds before a window's end in which a scrape must have been; how far apart scrapes are."""
 OK = 200
 
 
@@ -91,7 +94,9 @@ class Prometheus:
         """Return the reading with its window's counts, or with why there are none."""
 
         def ask(selector: str, at: float) -> Any:
-            answer = self._ask(request.metric, selector, where, at)
+            ahead = self._settings.scrape_interval or SCRAPE_SECONDS
+            samples = f"{selector}[{math.ceil(LOOK_BACK + ahead)}s]"
+            answer = self._ask(request.metric, samples, where, at + ahead)
             if answer is None or answer.status_code != OK:
                 status = "no answer" if answer is None else f"HTTP {answer.status_code}"
                 raise BackendError(f"query failed: {status} to {selector}")

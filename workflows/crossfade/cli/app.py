@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 import crossfade
+from crossfade.cli import steering
+from crossfade.cli.steering import Namespace, RunName
 from crossfade.errors import CrossfadeError
 
 app = typer.Typer(
@@ -31,10 +33,6 @@ PolicyName = Annotated[
 ]
 LoopName = Annotated[str | None, typer.Option(help="nodes or pod, instead of the rollout's")]
 Image = Annotated[str | None, typer.Option(envvar="CROSSFADE_IMAGE", help="the image of the steps")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run: the name of its Workflow")]
-Namespace = Annotated[
-    str | None, typer.Option("-n", "--namespace", help="default: the current context's")
-]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 
 
@@ -168,6 +166,10 @@ def run(
     raise typer.Exit(run_here(paths, settings or [], policy, folder=folder))
 
 
+for steer in (steering.pause, steering.resume, steering.abort, steering.promote, steering.clean):
+    app.command()(steer)
+app.command("list")(steering.runs)
+
 Record = Annotated[
     Path | None, typer.Argument(help="a record (.jsonl) or a run's folder; default: the last run")
 ]
@@ -227,50 +229,6 @@ def assert_(
     from crossfade.cli.cluster import await_outcome
 
     raise typer.Exit(await_outcome(run, namespace, outcome, timeout))
-
-
-@app.command("list")
-def list_(namespace: Namespace = None) -> None:
-    """List the runs of a namespace."""
-    from crossfade.cli.cluster import runs
-
-    runs(namespace)
-
-
-@app.command()
-def pause(run: RunName, namespace: Namespace = None) -> None:
-    """Hold a run's weights where they are until it is resumed."""
-    from crossfade.cli.cluster import control
-
-    control(run, namespace, "pause")
-
-
-@app.command()
-def resume(run: RunName, namespace: Namespace = None) -> None:
-    """Let a paused run go on."""
-    from crossfade.cli.cluster import control
-
-    control(run, namespace, "resume")
-
-
-@app.command()
-def abort(run: RunName, namespace: Namespace = None) -> None:
-    """End a run now: all traffic goes back to the baseline."""
-    from crossfade.cli.cluster import control
-
-    control(run, namespace, "abort")
-
-
-@app.command()
-def clean(
-    run: RunName,
-    namespace: Namespace = None,
-    force: Annotated[bool, typer.Option(help="also without an outcome")] = False,
-) -> None:
-    """Remove an ended run's state and record."""
-    from crossfade.cli.cluster import clean as remove
-
-    remove(run, namespace, force=force)
 
 
 @app.command()

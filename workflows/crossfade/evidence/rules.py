@@ -18,9 +18,7 @@ class Rules(BaseModel):
     ``alpha``, ``alpha_rollback`` and ``alpha_split`` bound false promotion, false rollback and a
     false split alarm, each over the whole run.  ``increment`` and ``max_weight`` are percent;
     ``ramp`` says whether a raise may be ``increment`` at most, or the weight again where that is
-    more (``doubling``), or as much as the risk budget allows (``risk``).  ``share`` is what is
-    aimed at before a candidate is proven better: ``fair`` (equal), or ``balanced`` (more where the
-    objectives need more requests than the reward).  ``effects`` says which effects are looked for:
+    more (``doubling``), or as much as the risk budget allows (``risk``).  ``effects`` says which effects are looked for:
     the same ones always (``fixed``), those that can be proven in the iterations there are
     (``horizon``), or, as a number, a relative lift and more (0.1: 10 %).
     ``risk_budget`` is bad requests above a limit that one interval may cost; ``min_requests`` is by
@@ -39,7 +37,6 @@ class Rules(BaseModel):
     increment: int = Field(default=10, ge=1, le=100)
     max_weight: int = Field(default=95, ge=1, le=100)
     ramp: Literal["steps", "doubling", "risk"] = "doubling"
-    share: Literal["fair", "balanced"] = "balanced"
     effects: Literal["fixed", "horizon"] | Annotated[float, Field(gt=0, le=10)] = "horizon"
     risk_budget: float = Field(default=20.0, gt=0)
     min_intervals: int = Field(default=5, ge=1)

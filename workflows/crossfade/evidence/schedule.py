@@ -9,13 +9,10 @@ import math
 
 import numpy as np
 
-from crossfade.evidence.needs import requests_needed
 from crossfade.evidence.rules import Design, Rules
 from crossfade.evidence.trial import Trial
 
 NO_CAP = 100.0
-LEANING = math.log(3)
-"""Evidence of a better reward from which on shares may be other than equal."""
 
 
 def schedule(trial: Trial, rules: Rules, design: Design) -> tuple[int, ...]:
@@ -23,8 +20,6 @@ def schedule(trial: Trial, rules: Rules, design: Design) -> tuple[int, ...]:
     new = list(trial.weights)
     live = trial.candidates()
     fair = 100 // (1 + len(live))  # equal shares tell most
-    if rules.share == "balanced" and trial.versions == 2 and design.rewarded:
-        fair = max(fair, balanced(trial, rules, design))
     for i in range(1, trial.versions):
         if not trial.live[i]:
             new[i] = 0
@@ -43,25 +38,6 @@ def _raised(weight: int, top: int, cap: float, rules: Rules) -> int:
         return least if cap < weight / 2 else weight
     step = {"steps": rules.increment, "doubling": max(rules.increment, weight), "risk": 100}
     return max(weight, min(weight + step[rules.ramp], top, least))
-
-
-def balanced(trial: Trial, rules: Rules, design: Design) -> int:
-    """Return the candidate's percent at which objectives and reward are proven at the same time.
-
-    The objectives lack ``need`` candidate requests, the reward ``size`` units of n s (1 - s), as
-    far as its evidence so far tells: n s = need and n s (1 - s) = size give s = 1 - size / need.
-    """
-    threshold = math.log(1 / rules.alpha)
-    log = float(trial.better.evidence()[1, 0])
-    if log < LEANING or not trial.compared:
-        return 0
-    size = (threshold - log) / log * trial.compared
-    lacks = [requests_needed(float(trial.bad[1, j]), null, threshold) - float(trial.judged[1, j])
-             for j, null in enumerate(design.limits)]  # fmt: skip
-    need = max(lacks, default=0.0)
-    if need <= 0 or not math.isfinite(need):
-        return 0
-    return int(100 * max(1 - size / need, 0.0))
 
 
 def risk_cap(trial: Trial, i: int, rules: Rules, design: Design) -> float:

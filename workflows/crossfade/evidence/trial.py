@@ -25,8 +25,7 @@ class Trial:
     than the baseline (V), ``split`` (V, 2).  Totals: ``requests`` and ``reward`` (V), ``judged``
     and ``bad`` (V, J).  ``live`` candidates may still win, ``led`` ones are proven better already;
     ``winner`` is baking for ``left`` more intervals.  ``tilts`` are the effects looked for, none
-    before the first comparison; ``compared`` is the sum of n s (1 - s) over the intervals compared,
-    s being the first candidate's share of n requests.
+    before the first comparison.
     """
 
     fails: Process
@@ -52,7 +51,6 @@ class Trial:
     left: int = 0
     scatter: tuple[float, int] = (1.0, 1)
     tilts: tuple[float, ...] = ()
-    compared: float = 0.0
 
     @property
     def versions(self) -> int:
@@ -171,7 +169,6 @@ def _compared(
         worse=trial.worse.updated(worse / spread),
         scatter=_scatter(trial, requests, rewards),
         tilts=tilts,
-        compared=trial.compared + float(requests[0] * requests[1] / max(requests[:2].sum(), 1.0)),
     )
 
 

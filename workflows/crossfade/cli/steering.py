@@ -1,0 +1,64 @@
+"""The commands that steer runs on a cluster: pause, resume, abort, promote, clean, list."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run: the name of its Workflow")]
+Namespace = Annotated[
+    str | None, typer.Option("-n", "--namespace", help="default: the current context's")
+]
+
+
+def runs(namespace: Namespace = None) -> None:
+    """List the runs of a namespace."""
+    from crossfade.cli.cluster import runs as show
+
+    show(namespace)
+
+
+def pause(run: RunName, namespace: Namespace = None) -> None:
+    """Hold a run's weights where they are until it is resumed."""
+    from crossfade.cli.cluster import control
+
+    control(run, namespace, "pause")
+
+
+def resume(run: RunName, namespace: Namespace = None) -> None:
+    """Let a paused run go on."""
+    from crossfade.cli.cluster import control
+
+    control(run, namespace, "resume")
+
+
+def abort(run: RunName, namespace: Namespace = None) -> None:
+    """End a run now: all traffic goes back to the baseline."""
+    from crossfade.cli.cluster import control
+
+    control(run, namespace, "abort")
+
+
+def promote(
+    run: RunName,
+    version: Annotated[
+        str | None, typer.Option(help="which candidate, where there are more")
+    ] = None,
+    namespace: Namespace = None,
+) -> None:
+    """Promote a candidate at the next iteration, unless that iteration finds it at fault."""
+    from crossfade.cli.cluster import order_promotion
+
+    order_promotion(run, namespace, version)
+
+
+def clean(
+    run: RunName,
+    namespace: Namespace = None,
+    force: Annotated[bool, typer.Option(help="also without an outcome")] = False,
+) -> None:
+    """Remove an ended run's state and record."""
+    from crossfade.cli.cluster import clean as remove
+
+    remove(run, namespace, force=force)
