@@ -18,9 +18,9 @@ class Rules(BaseModel):
     ``alpha``, ``alpha_rollback`` and ``alpha_split`` bound false promotion, false rollback and a
     false split alarm, each over the whole run.  ``increment`` and ``max_weight`` are percent;
     ``ramp`` says whether a raise may be ``increment`` at most, or the weight again where that is
-    more (``doubling``), or as much as the risk budget allows (``risk``).  ``effects`` says which effects are looked for:
-    the same ones always (``fixed``), those that can be proven in the iterations there are
-    (``horizon``), or, as a number, a relative lift and more (0.1: 10 %).
+    more (``doubling``), or as much as the risk budget allows (``risk``).  ``effects`` says which
+    effects are looked for: the same ones always (``fixed``), those that can be proven in the
+    iterations there are (``horizon``), or, as a number, a relative lift and more (0.1: 10 %).
     ``risk_budget`` is bad requests above a limit that one interval may cost; ``min_requests`` is by
     version;
     ``delay`` is the p99 of a reward's delay in intervals; ``dispersion`` is the design effect of
