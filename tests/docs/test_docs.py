@@ -8,6 +8,7 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,44 @@ def test_the_dependency_table_is_the_project_s() -> None:
     assert set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)) == wanted
 
 
+def loaded(path: str, name: str) -> Any:
+    """Return a script of bench/ as a module, with what stands beside it."""
+    file = ROOT / "bench" / path
+    sys.path.insert(0, str(file.parent))
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("chaos/table.py", "python bench/chaos page"),
+        ("trials.py", "python bench/trials.py page"),
+        ("faults.py", "python bench/faults.py page"),
+    ],
+)
+def test_a_page_is_what_its_results_say(path: str, command: str) -> None:
+    module = loaded(path, path.replace("/", "_").removesuffix(".py"))
+
+    assert module.PAGE.read_text() == module.page(), command
+
+
+def test_every_fault_has_tests_that_exist_and_one_naive_variant_each() -> None:
+    faults = loaded("faults.py", "faults_py").faults()
+
+    assert len({fault["id"] for fault in faults}) == len(faults) == 58
+    for fault in faults:
+        assert set(fault["naive"]) == {"file", "old", "new"}
+        for test in fault["tests"]:
+            file, _, name = test.partition("::")
+            text = (ROOT / file).read_text()
+            assert not name or f"def {name}(" in text, test
+
+
 def test_the_measured_page_is_what_was_measured() -> None:
     sys.path.insert(0, str(ROOT / "bench" / "cluster"))
     import results
@@ -52,14 +91,7 @@ def test_the_measured_page_is_what_was_measured() -> None:
 
 
 def test_the_decisions_page_is_what_was_played() -> None:
-    sys.path.insert(0, str(ROOT / "bench" / "decisions"))
-    spec = importlib.util.spec_from_file_location(
-        "decisions", ROOT / "bench" / "decisions" / "__main__.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    decisions = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(decisions)
+    decisions = loaded("decisions/__main__.py", "decisions")
 
     assert decisions.PAGE.read_text() == decisions.page(), "python bench/decisions page"
 

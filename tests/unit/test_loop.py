@@ -539,3 +539,20 @@ def test_an_order_does_not_overrule_an_objective_that_is_broken() -> None:
 
     assert conduct(rig.run).outcome is Outcome.ROLLED_BACK
     assert rig.weights() == [100, 0]
+
+
+def test_the_old_copy_is_replaced_only_when_no_traffic_needs_it() -> None:
+    """C46: a slow start of the new one costs no request."""
+    rig = Rig(bundle())
+    seen: list[list[int]] = []
+    apply = rig.store.apply
+
+    def watched(manifest: Mapping[str, Any]) -> Any:
+        if rig.started and manifest["kind"] == "SeldonDeployment":
+            seen.append(rig.weights())
+        return apply(manifest)
+
+    rig.store.apply = watched  # type: ignore[method-assign]
+
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+    assert seen == [[0, 100]]
