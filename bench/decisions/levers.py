@@ -31,19 +31,15 @@ OLD: dict[str, Any] = {"bake": 0, "effects": "fixed", "ramp": "steps", "confirm"
 LEVERS: dict[str, dict[str, Any]] = {
     "as designed": {},
     "effects: horizon": {"effects": "horizon"},
-    "effects: half the lift declared": {"effects": "half"},
     "ramp: doubling": {"ramp": "doubling"},
     "ramp: risk": {"ramp": "risk"},
     "confirm: 1": {"confirm": 1},
-    "alpha: 0.10 (not the same guarantee)": {"alpha": 0.10},
     "horizon, doubling (the defaults)": {"effects": "horizon", "ramp": "doubling"},
     "horizon, doubling, confirm 1": {"effects": "horizon", "ramp": "doubling", "confirm": 1},
     "horizon, risk, confirm 1": {"effects": "horizon", "ramp": "risk", "confirm": 1},
-    "half declared, risk, confirm 1": {"effects": "half", "ramp": "risk", "confirm": 1},
 }
 CASES = (
     (World("A/A", False), 50),
-    (World("A/A", False), 500),
     (World("+2 %", True, reward=(0.30, 0.306)), 500),
     (World("+10 %", True, reward=(0.30, 0.33)), 50),
     (World("+20 %", True, reward=(0.30, 0.36)), 5),
@@ -58,8 +54,6 @@ def measure(world: World, rate: int, lever: str, runs: int) -> dict[str, Any]:
     limit = limit_of(world) if world.right else math.nan
     iterations = math.ceil(TIMES * limit / traffic) if world.right else AA_ITERATIONS
     chosen = {**OLD, **LEVERS[lever]}
-    if chosen["effects"] == "half":
-        chosen["effects"] = (world.reward[1] / world.reward[0] - 1) / 2 if world.right else 0.05
     rng = np.random.default_rng(zlib.crc32(f"{world.name}/{rate}".encode()))
     ended = [_run(world, traffic, iterations, Rules(**chosen), rng) for _ in range(runs)]
     used, promoted = zip(*ended, strict=True)
