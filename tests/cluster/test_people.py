@@ -138,3 +138,18 @@ def test_a_person_decides_about_the_promotion(place: Places, tmp_path: Path, ans
 
     assert ended["outcome"] == ("promoted" if answer == "yes" else "kept"), ended
     assert here.weights() == (100, 0)
+
+
+@pytest.mark.minutes(2)
+def test_a_person_orders_a_promotion(place: Places, tmp_path: Path) -> None:
+    here = place("ordered")
+    path = here.prepare(tmp_path, iterations=200)
+    run = here.submit(path)
+    here.iteration(run, 2)
+
+    assert here.cluster.crossfade("promote", "-n", here.name, run).code == 0
+
+    ended = here.outcome(run)
+    assert ended["outcome"] == "promoted", ended
+    assert "ordered the promotion of web-v2" in ended["sentence"]
+    assert here.weights() == (100, 0)

@@ -1,0 +1,186 @@
+"""What holds when a run is cut off, contended for, short of capacity, or ordered about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from rig import Ready, Rig, bundle, resumed, set_weights
+
+from crossfade import record
+from crossfade.replay import replay
+from crossfade.verdict import Outcome
+from crossfade_steps.iteration import iterate
+from crossfade_steps.loop import conduct
+from crossfade_steps.ports import ObjectKey
+from crossfade_steps.run import Stopped
+
+
+@pytest.mark.parametrize("applied", [True, False], ids=["applied", "not-yet-applied"])
+def test_a_recorded_decision_is_never_made_again(applied: bool) -> None:
+    rig = Rig(bundle())
+    conduct(rig.run)
+    second = next(i for i, e in enumerate(rig.record.list)
+                  if e["type"] == "decision" and e["decision"]["iteration"] == 2)  # fmt: skip
+    again = resumed(rig, rig.record.list[: second + 1])
+    set_weights(again, *((80, 20) if applied else (90, 10)))
+
+    last = iterate(again.run, again.clock.now())
+
+    assert last.outcome is Outcome.PROMOTED
+    assert again.decided() == ["90/10", "80/20", "70/30", "60/40"]
+    assert [r.difference for r in replay(again.record.list)] == [None] * 4
+
+
+def test_weights_of_neither_side_of_the_last_decision_are_somebody_else_s() -> None:
+    rig = Rig(bundle())
+    conduct(rig.run)
+    first = next(i for i, e in enumerate(rig.record.list) if e["type"] == "decision")
+    again = resumed(rig, rig.record.list[: first + 1])
+    set_weights(again, 42, 58)
+
+    with pytest.raises(Stopped, match="neither") as stop:
+        iterate(again.run, again.clock.now())
+
+    assert stop.value.outcome is Outcome.CONTESTED
+
+
+def test_a_run_that_has_ended_is_not_continued() -> None:
+    rig = Rig(bundle())
+    conduct(rig.run)
+    decisions = [e for e in rig.record.list if e["type"] in ("run", "decision")]
+    again = resumed(rig, decisions)
+    set_weights(again, 60, 40)
+
+    assert iterate(again.run, again.clock.now()).iteration == 4
+    assert len(again.decided()) == 4
+
+
+def test_no_weight_is_raised_for_a_candidate_that_is_not_ready() -> None:
+    """Capacity comes before weight (C39, C47)."""
+    ready = Ready()
+    rig = Rig(bundle(), readiness=ready)
+    rig.at(15, lambda: ready.reasons.update(cand="0 of 1 pods available"))
+    rig.at(25, ready.reasons.clear)
+    seen: list[list[int]] = []
+    for seconds in (12, 22, 32):
+        rig.at(seconds, lambda: seen.append(rig.weights()))
+
+    conduct(rig.run)
+
+    assert seen == [[90, 10], [90, 10], [80, 20]]
+    held = record.of_type(rig.record.list, "not-applied")
+    assert [entry["iteration"] for entry in held] == [2]
+    assert held[0]["reason"] == (
+        "SeldonDeployment/cand/m is not ready for more traffic: 0 of 1 pods available"
+    )
+
+
+def test_traffic_goes_back_to_the_baseline_whoever_is_ready() -> None:
+    ready = Ready()
+    rig = Rig(bundle(errors=(0.0, 0.5)), readiness=ready)
+    rig.at(5, lambda: ready.reasons.update(cand="gone", base="gone"))
+
+    assert conduct(rig.run).outcome is Outcome.ROLLED_BACK
+    assert rig.weights() == [100, 0]
+
+
+def test_a_run_that_is_stopped_before_anything_was_measured_is_cancelled() -> None:
+    """C20: nothing measured is no success."""
+    rig = Rig(bundle())
+    rig.stop = Stopped(Outcome.CANCELLED, "interrupted")
+
+    assert conduct(rig.run).outcome in (Outcome.CANCELLED, Outcome.FAILED)
+    assert rig.decided() == []
+    assert rig.weights() == [100, 0]
+
+
+def test_weight_0_comes_before_anything_is_removed() -> None:
+    """C37: whatever scaling or deleting does afterwards, no traffic is left on the candidate."""
+    rig = Rig(bundle(rewards=(2.0, 1.0)))
+    seen: list[list[int]] = []
+    delete = rig.store.delete
+
+    def watched(key: ObjectKey, *, uid: str | None = None) -> None:
+        seen.append(rig.weights())
+        delete(key, uid=uid)
+
+    rig.store.delete = watched  # type: ignore[method-assign]
+    rig.at(35, lambda: set_weights(rig, 70, 30))
+
+    conduct(rig.run)
+
+    assert seen == [[100, 0]]
+    assert rig.model("cand") is None
+
+
+def test_another_run_of_the_same_rollout_decides_anew() -> None:
+    """C41: nothing of an earlier run's analysis is taken for this one's."""
+    first, second = Rig(bundle()), Rig(bundle(rewards=(2.0, 1.0)))
+
+    assert conduct(first.run).outcome is Outcome.PROMOTED
+    assert conduct(second.run).outcome is Outcome.KEPT
+
+
+def test_a_promotion_has_a_deadline() -> None:
+    """C45: a copy that never becomes ready ends the promotion, and not never."""
+    ready = Ready()
+    rig = Rig(bundle(), readiness=ready)
+    rig.at(25, lambda: ready.reasons.update(base="ImagePullBackOff"))
+
+    ended = conduct(rig.run)
+
+    assert ended.outcome is Outcome.PROMOTION_FAILED
+    assert "not ready after 300 s: ImagePullBackOff; its own copy serves all" in ended.sentence
+    assert rig.weights() == [0, 100]
+
+
+def test_a_winner_that_cannot_take_all_traffic_is_not_given_it() -> None:
+    ready = Ready()
+    rig = Rig(bundle(), readiness=ready)
+    rig.at(39.5, lambda: ready.reasons.update(cand="0 of 2 pods available"))
+
+    ended = conduct(rig.run)
+
+    assert ended.outcome is Outcome.PROMOTION_FAILED
+    assert "the baseline serves all traffic" in ended.sentence
+    assert rig.weights() == [100, 0]
+
+
+def test_a_person_may_order_a_promotion_and_it_replays() -> None:
+    orders: list[tuple[str, str]] = []
+    rig = Rig(bundle(rewards=(2.0, 1.0)), order=lambda: orders[0] if orders else None)
+    rig.at(15, lambda: orders.append(("alice", "v2")))
+
+    ended = conduct(rig.run)
+
+    assert (ended.outcome, ended.winner) == (Outcome.PROMOTED, "v2")
+    assert "alice ordered the promotion of v2; by itself: " in ended.sentence
+    assert len(rig.decided()) == 2
+    assert rig.model("base") == "new"
+    assert [r.difference for r in replay(rig.record.list)] == [None] * 2
+
+
+def test_an_order_does_not_overrule_an_objective_that_is_broken() -> None:
+    rig = Rig(bundle(errors=(0.0, 0.5)), order=lambda: ("alice", "v2"))
+
+    assert conduct(rig.run).outcome is Outcome.ROLLED_BACK
+    assert rig.weights() == [100, 0]
+
+
+def test_the_old_copy_is_replaced_only_when_no_traffic_needs_it() -> None:
+    """C46: a slow start of the new one costs no request."""
+    rig = Rig(bundle())
+    seen: list[list[int]] = []
+    apply = rig.store.apply
+
+    def watched(manifest: Mapping[str, Any]) -> Any:
+        if rig.started and manifest["kind"] == "SeldonDeployment":
+            seen.append(rig.weights())
+        return apply(manifest)
+
+    rig.store.apply = watched  # type: ignore[method-assign]
+
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+    assert seen == [[0, 100]]
