@@ -13,6 +13,7 @@ import json
 import math
 import time
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from worlds import LIMITS, Draw, World, limit_of
 
 from crossfade.evidence.judging import observe
 from crossfade.evidence.rules import Design, Interval, Rules
-from crossfade.evidence.trial import begin
+from crossfade.evidence.schedule import schedule
+from crossfade.evidence.trial import Trial, begin
 from crossfade.verdict import Outcome
 
 HERE = Path(__file__).parent
@@ -37,6 +39,12 @@ LEVERS: dict[str, dict[str, Any]] = {
     "horizon, doubling (the defaults)": {"effects": "horizon", "ramp": "doubling"},
     "horizon, doubling, confirm 1": {"effects": "horizon", "ramp": "doubling", "confirm": 1},
     "horizon, risk, confirm 1": {"effects": "horizon", "ramp": "risk", "confirm": 1},
+    "risk, confirm 1, traffic known at the start (effects: fixed)": {
+        "effects": "fixed",
+        "ramp": "risk",
+        "confirm": 1,
+        "known": True,
+    },
 }
 CASES = (
     (World("A/A", False), 50),
@@ -54,8 +62,13 @@ def measure(world: World, rate: int, lever: str, runs: int) -> dict[str, Any]:
     limit = limit_of(world) if world.right else math.nan
     iterations = math.ceil(TIMES * limit / traffic) if world.right else AA_ITERATIONS
     chosen = {**OLD, **LEVERS[lever]}
+    known = traffic if chosen.pop("known", False) else 0.0
     rng = np.random.default_rng(zlib.crc32(f"{world.name}/{rate}".encode()))
-    ended = [_run(world, traffic, iterations, Rules(**chosen), rng) for _ in range(runs)]
+    rules, design = Rules(**chosen), Design(2, LIMITS, True, iterations)
+    first = replace(begin(rules, design), traffic=known)
+    if known:
+        first = replace(first, weights=schedule(first, rules, design))
+    ended = [_run(first, rules, design, Draw(world, traffic, rng)) for _ in range(runs)]
     used, promoted = zip(*ended, strict=True)
     return {"world": world.name, "rate": rate, "lever": lever, "runs": runs,
             "limit": round(limit) if world.right else None, "promoted": sum(promoted) / runs,
@@ -63,13 +76,10 @@ def measure(world: World, rate: int, lever: str, runs: int) -> dict[str, Any]:
             "date": time.strftime("%Y-%m-%d")}  # fmt: skip
 
 
-def _run(
-    world: World, traffic: float, iterations: int, rules: Rules, rng: np.random.Generator
-) -> tuple[float, bool]:
+def _run(first: Trial, rules: Rules, design: Design, draw: Draw) -> tuple[float, bool]:
     """Return the requests until the end, and whether it was a promotion."""
-    design = Design(2, LIMITS, True, iterations)
-    trial, draw, used = begin(rules, design), Draw(world, traffic, rng), 0.0
-    for k in range(1, iterations + 1):
+    trial, used = first, 0.0
+    for k in range(1, design.iterations + 1):
         read = draw.read(k, trial.weights[1])
         assert read is not None, "every interval can be read here"
         used += float(read.requests.sum())
