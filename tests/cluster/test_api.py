@@ -16,9 +16,10 @@ from test_objects import *  # noqa: F403  (every test of the contract, with this
 from test_routers import (
     KINDS,
     Case,
-    test_a_change_in_between_is_a_conflict_and_changes_nothing,  # noqa: F401
     test_a_destination_of_nobody_keeps_its_weight,  # noqa: F401
+    test_any_other_change_in_between_is_kept_and_does_not_matter,  # noqa: F401
     test_nothing_but_weights_changes,  # noqa: F401
+    test_other_weights_in_between_are_a_conflict_and_change_nothing,  # noqa: F401
     test_the_weights_in_force_are_read,  # noqa: F401
     test_what_is_written_reads_back,  # noqa: F401
     test_zero_is_written_and_not_left_out,  # noqa: F401

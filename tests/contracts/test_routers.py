@@ -171,15 +171,24 @@ def test_a_destination_of_nobody_keeps_its_weight(case: Case) -> None:
     assert spec == before
 
 
-def test_a_change_in_between_is_a_conflict_and_changes_nothing(case: Case) -> None:
+def test_other_weights_in_between_are_a_conflict_and_change_nothing(case: Case) -> None:
     state = case.router.read()
-    case.store.patch(case.key, [{"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}])
+    case.write(40)
     before = case.stored()
 
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="changed since"):
         case.router.write(state, {"v1": 50, "v2": 50})
 
     assert case.stored()["spec"] == before["spec"]
+
+
+def test_any_other_change_in_between_is_kept_and_does_not_matter(case: Case) -> None:
+    """An operator writes a status, a person a label: the weights are still those that were read."""
+    state = case.router.read()
+    case.store.patch(case.key, [{"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}])
+
+    assert dict(case.router.write(state, {"v1": 50, "v2": 50}).weights) == {"v1": 50, "v2": 50}
+    assert case.stored()["metadata"]["labels"]["a"] == "b"
 
 
 def test_weights_that_do_not_sum_to_100_are_refused(case: Case) -> None:

@@ -12,6 +12,9 @@ from crossfade.routes import Rule, kind_of, references_by_object, resolve
 from crossfade.spec.experiment import Experiment
 from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
 
+TRIES = 5
+"""How often a write is begun anew when the object changed in some other way (a status)."""
+
 
 class ObjectRouter:
     """Weights of one experiment, stored in one routing object (port ``Router``)."""
@@ -43,13 +46,27 @@ class ObjectRouter:
     def write(self, state: RouteState, weights: Mapping[str, int]) -> RouteState:
         """Patch the object that ``state`` was read from, and compare what is stored afterwards.
 
-        The answer has the weights as they read now: beside a foreign destination the managed part
-        may be too coarse for every percent, and the nearest one is what is in force.
+        Whatever else changed meanwhile, a status or a label, is tried again; other weights than
+        those of ``state`` are a ``Conflict``.  The answer has the weights as they read now: beside
+        a foreign destination the managed part may be too coarse for every percent, and the nearest
+        one is what is in force.
         """
-        stored, rule = self._resolve()
-        if str(stored["metadata"]["resourceVersion"]) != state.resource_version:
-            raise Conflict(f"{self._key}: changed since its weights were read")
-        operations = rule.patch(state.resource_version, weights)
+        for attempt in range(TRIES):
+            stored, rule = self._resolve()
+            if rule.percent() != dict(state.weights):
+                raise Conflict(
+                    f"{self._key}: changed since its weights were read: {rule.percent()} "
+                    f"instead of {dict(state.weights)}"
+                )
+            try:
+                return self._patched(str(stored["metadata"]["resourceVersion"]), rule, weights)
+            except Conflict:
+                if attempt == TRIES - 1:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def _patched(self, version: str, rule: Rule, weights: Mapping[str, int]) -> RouteState:
+        operations = rule.patch(version, weights)
         self._objects.patch(self._key, operations)
         after, now = self._resolve()
         wrong = [
