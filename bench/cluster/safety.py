@@ -27,7 +27,7 @@ from crossfade_steps.ports import ObjectKey
 STEP_SECONDS = 0.2
 AT_ONCE = 5
 LIMIT = 0.05
-BREACHES = (("evidence", "pod", 20), ("evidence", "nodes", 10), ("iter8", "pod", 10))
+BREACHES = (("evidence", "pod", 20), ("evidence", "nodes", 5))
 INTERVAL = 10
 ROUNDS, CONTENDERS, WORKFLOWS = 200, 8, 20
 
