@@ -42,7 +42,9 @@ def outcomes(suite: str) -> Seen:
 
 def page(by_suite: dict[str, Seen]) -> str:
     """Return the table: kinds down, checks across; a cell is fake, real."""
-    names = sorted({(kind, group) for group, kind in kinds()})
+    groups: dict[str, list[str]] = defaultdict(list)
+    for group, kind in sorted(kinds()):
+        groups[kind].append(group)
     checks = list(dict.fromkeys(check for seen in by_suite.values() for check, _ in seen))
     lines = [
         "# Routers", "",
@@ -53,10 +55,10 @@ def page(by_suite: dict[str, Seen]) -> str:
         "| kind | group | " + " | ".join(checks) + " |",
         "| --- | --- |" + " --- |" * len(checks),
     ]  # fmt: skip
-    for kind, group in names:
+    for kind in sorted(groups):
         cells = [", ".join(_cell(by_suite[suite].get((check, kind))) for suite in SUITES)
                  for check in checks]  # fmt: skip
-        lines.append(f"| {kind} | {group} | " + " | ".join(cells) + " |")
+        lines.append(f"| {kind} | {', '.join(groups[kind])} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import statistics
 import tempfile
 import threading
@@ -12,9 +11,9 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import light
+import requests
 import results
 
 from cluster import Cluster, Place, Trouble, until
@@ -25,6 +24,7 @@ from crossfade_steps.cluster.lease import Lease
 from crossfade_steps.ports import ObjectKey
 
 STEP_SECONDS = 0.2
+PROMETHEUS_PORT = 9095
 AT_ONCE = 5
 LIMIT = 0.05
 BREACHES = (("evidence", "pod", 20), ("evidence", "nodes", 5))
@@ -73,11 +73,9 @@ def _when(holds: Any, seconds: float) -> float:
 
 def _error_rate(here: Place) -> float:
     own = f"app='{light.CANDIDATE}',namespace='{here.name}'"
-    query = quote(light.QUERIES["error-rate"].format(own=own, window=10))
-    path = (
-        f"/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query?query={query}"
-    )
-    result = json.loads(here.cluster.kubectl("get", "--raw", path))["data"]["result"]
+    query = light.QUERIES["error-rate"].format(own=own, window=10)
+    url = f"{here.cluster.gateway}:{PROMETHEUS_PORT}/api/v1/query"
+    result = requests.get(url, params={"query": query}, timeout=5).json()["data"]["result"]
     return float(result[0]["value"][1]) if result else 0.0
 
 
