@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crossfade import policies, record
+from crossfade.counting import SCRAPE_SECONDS
 from crossfade.errors import BackendError
 from crossfade.verdict import Decision, Outcome, as_ordered
 from crossfade_steps.ports import RouteState
@@ -17,10 +18,6 @@ from crossfade_steps.versions import not_ready
 
 MOST_DRIFTS = 3
 """How often weights that somebody else changed are put back before the run is contested."""
-
-
-SCRAPE_SECONDS = 15.0
-"""How far apart scrapes are taken to be where the rollout does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ import promql_parser
 from crossfade.verdict import Counts, Shape
 
 RATES = ("rate", "increase")
+SCRAPE_SECONDS = 15.0
+"""How far apart scrapes are taken to be where the rollout does not say."""
 COUNTERS = ("_total", "_count", "_sum", "_bucket")
 
 

@@ -15,6 +15,7 @@ import requests
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
 
+from crossfade.counting import SCRAPE_SECONDS
 from crossfade.errors import BackendError, SpecError
 from crossfade.spec.interpolation import interpolate
 from crossfade.spec.metric import Metric
@@ -40,8 +41,8 @@ from crossfade_steps.ports import MetricRequest
 from crossfade_steps.window import read_counts
 
 API = "/api/v1/query"
-LOOK_BACK, SCRAPE_SECONDS = 60.0, 15.0
-"""Seconds before a window's end in which a scrape must have been; how far apart scrapes are."""
+LOOK_BACK = 60.0
+"""Seconds before a window's end in which a scrape must have been."""
 OK = 200
 
 

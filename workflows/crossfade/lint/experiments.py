@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from crossfade import policies
+from crossfade.counting import SCRAPE_SECONDS
 from crossfade.errors import Severity
 from crossfade.lint.rule import Context, Place, rule
 from crossfade.spec.experiment import TestingPattern
 from crossfade.spec.requests import request_rate
 
-SCRAPE_SECONDS = 15.0
 SMALLEST_SHARE = 0.05
 FEWEST_REQUESTS = 20
 LOWEST_RATE = 1.0
