@@ -13,7 +13,6 @@ import json
 import math
 import time
 import zlib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,12 @@ from worlds import LIMITS, Draw, World, limit_of
 
 from crossfade.evidence.judging import observe
 from crossfade.evidence.rules import Design, Interval, Rules
-from crossfade.evidence.schedule import schedule
-from crossfade.evidence.trial import Trial, begin
+from crossfade.evidence.trial import begin
 from crossfade.verdict import Outcome
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "levers.jsonl"
-INTERVAL, RUNS, TIMES, AA_ITERATIONS = 10, 200, 4, 30
+INTERVAL, RUNS, TIMES, AA_ITERATIONS = 10, 400, 4, 30
 OLD: dict[str, Any] = {"bake": 0, "effects": "fixed", "ramp": "steps", "confirm": 2}
 LEVERS: dict[str, dict[str, Any]] = {
     "as designed": {},
@@ -36,14 +34,19 @@ LEVERS: dict[str, dict[str, Any]] = {
     "ramp: doubling": {"ramp": "doubling"},
     "ramp: risk": {"ramp": "risk"},
     "confirm: 1": {"confirm": 1},
-    "horizon, doubling (the defaults)": {"effects": "horizon", "ramp": "doubling"},
-    "horizon, doubling, confirm 1": {"effects": "horizon", "ramp": "doubling", "confirm": 1},
-    "horizon, risk, confirm 1": {"effects": "horizon", "ramp": "risk", "confirm": 1},
-    "risk, confirm 1, traffic known at the start (effects: fixed)": {
-        "effects": "fixed",
-        "ramp": "risk",
+    "traffic known at the start": {"past": True},
+    "horizon, doubling": {"effects": "horizon", "ramp": "doubling"},
+    "horizon, doubling, traffic known (the defaults)": {
+        "effects": "horizon",
+        "ramp": "doubling",
+        "past": True,
+    },
+    "the defaults, ramp: risk": {"effects": "horizon", "ramp": "risk", "past": True},
+    "the defaults, confirm: 1": {
+        "effects": "horizon",
+        "ramp": "doubling",
         "confirm": 1,
-        "known": True,
+        "past": True,
     },
 }
 CASES = (
@@ -62,13 +65,10 @@ def measure(world: World, rate: int, lever: str, runs: int) -> dict[str, Any]:
     limit = limit_of(world) if world.right else math.nan
     iterations = math.ceil(TIMES * limit / traffic) if world.right else AA_ITERATIONS
     chosen = {**OLD, **LEVERS[lever]}
-    known = traffic if chosen.pop("known", False) else 0.0
+    past = chosen.pop("past", False)
     rng = np.random.default_rng(zlib.crc32(f"{world.name}/{rate}".encode()))
     rules, design = Rules(**chosen), Design(2, LIMITS, True, iterations)
-    first = replace(begin(rules, design), traffic=known)
-    if known:
-        first = replace(first, weights=schedule(first, rules, design))
-    ended = [_run(first, rules, design, Draw(world, traffic, rng)) for _ in range(runs)]
+    ended = [_run(rules, design, Draw(world, traffic, rng), past) for _ in range(runs)]
     used, promoted = zip(*ended, strict=True)
     return {"world": world.name, "rate": rate, "lever": lever, "runs": runs,
             "limit": round(limit) if world.right else None, "promoted": sum(promoted) / runs,
@@ -76,13 +76,16 @@ def measure(world: World, rate: int, lever: str, runs: int) -> dict[str, Any]:
             "date": time.strftime("%Y-%m-%d")}  # fmt: skip
 
 
-def _run(first: Trial, rules: Rules, design: Design, draw: Draw) -> tuple[float, bool]:
-    """Return the requests until the end, and whether it was a promotion."""
-    trial, used = first, 0.0
+def _run(rules: Rules, design: Design, draw: Draw, past: bool) -> tuple[float, bool]:
+    """Return the requests until the end, and whether it was a promotion.
+
+    What the baseline served in an interval that was ``past`` at the start costs nothing.
+    """
+    trial, used = begin(rules, design), 0.0
     for k in range(1, design.iterations + 1):
-        read = draw.read(k, trial.weights[1])
+        read = draw.read(k, trial.weights)
         assert read is not None, "every interval can be read here"
-        used += float(read.requests.sum())
+        used += 0.0 if past and k == 1 else float(read.requests.sum())
         judged_of = np.repeat(read.requests[:, None], len(LIMITS), axis=1)
         seen = Interval(read.requests, judged_of, read.bad, read.bad, read.reward)
         judged = observe(trial, seen, rules, design)

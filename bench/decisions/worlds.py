@@ -1,4 +1,4 @@
-"""What two versions really do, and what a policy would read of it (decision.md section 4).
+"""What versions really do, and what a policy would read of it (decision.md section 4).
 
 Limits: error rate <= 1 %, p95 latency (5 % above it), mean latency (a tenth of its ceiling).
 """
@@ -6,7 +6,7 @@ Limits: error rate <= 1 %, p95 latency (5 % above it), mean latency (a tenth of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sin
 from typing import Any
@@ -21,11 +21,14 @@ DELAYS = 24
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One row of the table; what is ``right`` is None where either ending is fine."""
+    """One row of the table; what is ``right`` is None where either ending is fine.
+
+    What is given for two versions holds for every further one as it does for the last.
+    """
 
     name: str
     right: bool | None
-    reward: tuple[float, float] = (0.30, 0.30)
+    reward: tuple[float, ...] = (0.30, 0.30)
     errors: tuple[float, float] = (0.002, 0.002)
     slow: tuple[float, float] = (0.01, 0.01)
     mean: tuple[float, float] = (0.4, 0.4)
@@ -40,10 +43,21 @@ class World:
     rules: Mapping[str, Any] = field(default_factory=dict)
     counts: bool = False
 
+    @property
+    def versions(self) -> int:
+        """Return how many versions there are, the baseline first."""
+        return len(self.reward)
+
+    @property
+    def best(self) -> int:
+        """Return the version that a promotion should be of."""
+        return max(range(1, self.versions), key=self.reward.__getitem__)
+
     def at(self, what: str, k: int) -> Array:
         """Return what holds in interval k, by version."""
         values = self.later[what] if k >= self.change_at and what in self.later else None
         found = np.array(getattr(self, what) if values is None else values, float)
+        found = np.pad(found, (0, self.versions - len(found)), mode="edge")
         return found * self.drift(k) if what == "reward" and self.drift else found
 
 
@@ -61,26 +75,31 @@ class Draw:
 
     def __init__(self, world: World, traffic: float, rng: np.random.Generator) -> None:
         self._world, self._traffic, self._rng = world, traffic, rng
-        self._waiting = np.zeros((DELAYS, 2))
+        self._waiting = np.zeros((DELAYS, world.versions))
         self._kept: list[Read] = []
 
-    def read(self, k: int, weight: int) -> Read | None:
-        """Return what interval k brings at a candidate's weight."""
+    def read(self, k: int, weights: Sequence[int]) -> Read | None:
+        """Return what interval k brings at these weights (percent, the baseline first)."""
         world, rng = self._world, self._rng
-        self._kept.append(self._interval(k, weight))
+        self._kept.append(self._interval(k, weights))
         if k <= world.blind_first or (world.lost and rng.random() < world.lost):
             return None
         parts, self._kept = self._kept, []
         return Read(*(sum(getattr(part, name) for part in parts)
                       for name in ("requests", "bad", "reward")))  # fmt: skip
 
-    def _interval(self, k: int, weight: int) -> Read:
-        world, rng = self._world, self._rng
-        odds = world.odds * weight
-        share = odds / (odds + 100 - weight)
-        total = rng.poisson(self._traffic)
-        candidate = rng.binomial(total, share)
-        n = np.array([total - candidate, candidate])
+    def _shared(self, weights: Sequence[int]) -> Array:
+        """Return the requests of an interval by version."""
+        left, n = self._rng.poisson(self._traffic), np.zeros(len(weights), int)
+        odds = np.array([weights[0], *(self._world.odds * w for w in weights[1:])], float)
+        for i in range(len(weights) - 1, 0, -1):
+            n[i] = self._rng.binomial(left, odds[i] / max(odds[: i + 1].sum(), 1e-9))
+            left -= n[i]
+        n[0] = left
+        return n
+
+    def _interval(self, k: int, weights: Sequence[int]) -> Read:
+        world, rng, n = self._world, self._rng, self._shared(weights)
         bad = np.stack([
             rng.binomial(n, world.at("errors", k)), rng.binomial(n, world.at("slow", k)),
             np.minimum(rng.gamma(np.maximum(n, 1e-9), world.at("mean", k) / CEILING), n),
@@ -106,7 +125,7 @@ class Draw:
             self._waiting[d] += now
             todo = todo - now
         arrived = self._waiting[0].copy()
-        self._waiting = np.concatenate([self._waiting[1:], np.zeros((1, 2))])
+        self._waiting = np.concatenate([self._waiting[1:], np.zeros((1, len(arrived)))])
         return arrived
 
 
@@ -124,6 +143,7 @@ WORLDS = (
     World("A/A, rewards delayed 30 s", False, delay=3, rules={"delay": 16}),
     World("A/A, 25 % of reads fail", False, lost=0.25),
     World("A/A, sticky users, dispersion 4.8", False, users=(20, 0.2), rules={"dispersion": 4.8}),
+    World("3 versions, all equal", False, reward=(0.30, 0.30, 0.30)),
     World("reward -10 %", False, reward=(0.30, 0.27)),
     World("reward +40 %, errors 2 %", False, UP, errors=(0.002, 0.02)),
     World("reward +40 %, errors 3 %", False, UP, errors=(0.002, 0.03)),
@@ -131,14 +151,22 @@ WORLDS = (
     World("reward +40 %, 10 % slow", False, UP, slow=(0.01, 0.10)),
     World("reward +40 %, mean 1.5 x limit", False, UP, mean=(0.4, 1.5)),
     World("errors 20 % from interval 20", False, change_at=20, later={"errors": (0.002, 0.2)}),
+    World("errors 3 % from interval 20", False, change_at=20, later={"errors": (0.002, 0.03)}),
     World("reward -40 % from interval 20", False, change_at=20, later={"reward": (0.30, 0.18)}),
     World("both errors 3 %, reward +40 %", False, UP, errors=(0.03, 0.03)),
     World("reward +40 %, errors 1 % (the limit)", None, UP, errors=(0.002, 0.01)),
     World("split wrong: candidate gets 0.8 x", None, UP, odds=0.8),
+    World("+10 %, but errors 20 % from interval 20", None, reward=(0.30, 0.33), change_at=20,
+          later={"errors": (0.002, 0.2)}),
+    World("A/A, sticky users that it is not told of", None, users=(20, 0.2)),
     World("reward +2 %", True, reward=(0.30, 0.306)),
     World("reward +10 %", True, reward=(0.30, 0.33)),
     World("reward +40 %", True, UP),
     World("reward 0.7 against 1.0", True, reward=(0.7, 0.999)),
+    World("count 1.5 a request +40 %", True, reward=(1.5, 2.1), counts=True,
+          rules={"reward": "count"}),
+    World("reward +40 %, delayed 30 s", True, UP, delay=3, rules={"delay": 16}),
+    World("3 versions, +10 % and +40 %", True, reward=(0.30, 0.33, 0.42)),
     World("reward +40 %, 25 % of reads fail", True, UP, lost=0.25),
     World("reward +40 %, first 3 reads empty", True, UP, blind_first=3),
     World("reward +40 %, errors 0.5 %", True, UP, errors=(0.002, 0.005)),
@@ -157,7 +185,7 @@ def limit_of(world: World, alpha: float = 0.05) -> float:
     At the best constant share, for the slowest of the claims: a better reward (Garivier and
     Kaufmann 2016), and each limit held (Wald); decision.md section 6.
     """
-    base, better = world.reward
+    base, better = world.reward[0], world.reward[1]
     bad = (world.errors[1], world.slow[1], world.mean[1] / CEILING)
     slowest = min(_divergence(p, x) for p, x in zip(bad, LIMITS, strict=True))
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from crossfade import policies, record
-from crossfade.counting import SCRAPE_SECONDS
 from crossfade.errors import BackendError
-from crossfade.verdict import Decision, Outcome, as_ordered
+from crossfade.verdict import Decision, Observation, Outcome, as_ordered
 from crossfade_steps.ports import RouteState
 from crossfade_steps.reading import observe
 from crossfade_steps.run import Run, Stopped
 from crossfade_steps.versions import not_ready
+from crossfade_steps.watching import Alarmed, Watch, scrape_seconds
 
 MOST_DRIFTS = 3
 """How often weights that somebody else changed are put back before the run is contested."""
@@ -92,40 +92,67 @@ def _apply_late(run: Run, decision: Decision) -> dict[str, int]:
 
 
 def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
-    """Wait until iteration k is due, and decide it; the weights are not written yet."""
+    """Wait until iteration k is due, and decide it; the weights are not written yet.
+
+    A limit that is proven to be broken before then is decided at once, as iteration k.
+    """
     interval = run.bundle.experiment.spec.duration.interval_seconds
-    held = run.wait_until(start + progress.held_seconds + k * interval)
+    due = start + progress.held_seconds + k * interval
+    seen: list[Observation] = []
+    try:
+        held = run.wait_until(due, _watch(run, progress, k, start, due, seen))
+    except Alarmed:
+        last = replace(seen[-1], sticky=run.router.read().sticky)
+        decision, state = _decided(run, last, progress.state)
+        return replace(progress, iterations=k, state=state, decision=decision)
     if held:
         run.record.append(record.paused(held))
     route, disturbed = _put_back(run, progress.weights, progress.drifts)
     drifts = progress.drifts + (disturbed > 0)
-    decision, state = decide(run, k, start, progress.state, route, disturbed=disturbed)
+    observation = _observed(run, k, start, progress.state, route.weights, _budget(interval))
+    observation = replace(observation, disturbed=round(disturbed, 3), sticky=route.sticky,
+                          order=run.order())  # fmt: skip
+    decision, state = _decided(run, observation, progress.state)
     return Progress(k, progress.weights, state, decision, drifts, progress.held_seconds + held)
 
 
-def decide(
-    run: Run, k: int, start: float, state: Mapping[str, Any], route: RouteState, *,
-    disturbed: float,
-) -> tuple[Decision, Mapping[str, Any]]:  # fmt: skip
-    """Return decision k, recorded before anything is written.
+def _watch(  # noqa: PLR0917
+    run: Run, progress: Progress, k: int, start: float, due: float, seen: list[Observation]
+) -> Callable[[], None]:
+    """Return what looks for broken limits while iteration k is waited for."""
+    served = [name for name, weight in progress.weights.items() if weight]
+    if not policies.counts(run.bundle.policy.name) or served == [run.baseline]:
+        return lambda: None
 
-    ``route`` is what is in force, ``disturbed`` until when it was somebody else's (0: never).
-    """
-    experiment, policy = run.bundle.experiment, policies.load(run.bundle.policy.name)
-    observation = observe(
-        experiment,
+    def look(budget: float) -> bool:
+        seen[:] = [_observed(run, k, start, progress.state, progress.weights, budget)]
+        return policies.alarmed(run.bundle.policy, run.bundle.experiment, seen[0], progress.state)
+
+    return Watch(run, due, look)
+
+
+def _observed(  # noqa: PLR0917
+    run: Run, k: int, start: float, state: Mapping[str, Any], weights: Mapping[str, int],
+    budget: float,
+) -> Observation:  # fmt: skip
+    return observe(
+        run.bundle.experiment,
         run.bundle.metrics,
         run.sources,
         iteration=k,
         elapsed_seconds=max(1, math.floor(run.clock.now() - start)),
-        weights=route.weights,
-        budget_seconds=_budget(experiment.spec.duration.interval_seconds),
+        weights=weights,
+        budget_seconds=budget,
         window=window(run, start, state),
     )
-    observation = replace(observation, disturbed=round(disturbed, 3), sticky=route.sticky,
-                          order=run.order())  # fmt: skip
-    settings = policies.settings(run.bundle.policy)
-    decision, new_state = policy.decide(experiment, settings, observation, state)
+
+
+def _decided(
+    run: Run, observation: Observation, state: Mapping[str, Any]
+) -> tuple[Decision, Mapping[str, Any]]:
+    """Return the decision, recorded before anything is written."""
+    policy, settings = policies.load(run.bundle.policy.name), policies.settings(run.bundle.policy)
+    decision, new_state = policy.decide(run.bundle.experiment, settings, observation, state)
     decision = as_ordered(decision, observation)
     entry = record.decision(observation, decision, new_state)
     run.record.append(record.at(entry, run.clock.now()))
@@ -140,7 +167,7 @@ def window(run: Run, start: float, state: Mapping[str, Any]) -> tuple[float, flo
     """
     if not policies.counts(run.bundle.policy.name):
         return None
-    delay = float(run.bundle.prometheus.get("scrape_interval") or SCRAPE_SECONDS)
+    delay = scrape_seconds(run)
     since = float(state.get("until") or start - delay)
     return since, max(since, run.clock.now() - delay)
 

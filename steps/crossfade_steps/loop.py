@@ -9,6 +9,7 @@ from crossfade import record
 from crossfade.errors import BackendError, CrossfadeError
 from crossfade.verdict import Decision, Outcome
 from crossfade_steps import deploy, promote, safety
+from crossfade_steps.beginning import beginning
 from crossfade_steps.iteration import iterate
 from crossfade_steps.run import Ended, Run, Stopped
 from crossfade_steps.safety import Phase
@@ -49,7 +50,7 @@ def _run(run: Run, deployed: deploy.Deployed) -> Ended:
     wait_ready(run, objects)
     safety.enter(run, Phase.ITERATING, run.all_baseline)
     run.start_load()
-    start = run.clock.now()
+    start = beginning(run)
     run.record.append(record.started(start))
     decision = iterate(run, start)
     return _conclude(run, decision, objects)

@@ -75,14 +75,16 @@ class Run:
         """Return the weights that send every request to one version."""
         return {v.name: 100 if v.name == version else 0 for v in self.versions}
 
-    def wait_until(self, due: float) -> float:
+    def wait_until(self, due: float, meanwhile: Callable[[], None] = lambda: None) -> float:
         """Sleep until ``due`` (seconds since the epoch), and longer while the run is paused.
 
-        Returns for how many seconds a pause held it back.  Raises ``Stopped`` on an alarm.
+        ``meanwhile`` is called several times a second.  Returns for how many seconds a pause held
+        it back.  Raises ``Stopped`` on an alarm, and what ``meanwhile`` raises.
         """
         held = False
         while True:
             self.raise_alarm()
+            meanwhile()
             left = due - self.clock.now()
             if left <= 0 and not self.paused():
                 return -left if held else 0.0

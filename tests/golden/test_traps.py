@@ -218,7 +218,7 @@ def test_a_timer_covers_all_but_the_last_seconds_of_a_long_interval() -> None:
 
     assert timer["template"] == "timer"
     values = {p["name"]: p["value"] for p in iterate["arguments"]["parameters"]}
-    assert (values["pause"], values["k"]) == ("285s", "1")
+    assert (values["pause"], values["k"]) == ("{{steps.load.outputs.parameters.pause}}", "1")
 
 
 def test_the_gate_says_no_unless_somebody_says_yes() -> None:

@@ -41,7 +41,12 @@ class Step:
 
 CHECK = Step("check", ("run", "bundle"), ("start", "digest", "summary"), ("0", "", "failed"))
 DEPLOY = Step("deploy", ("run", "bundle", "digest"), ("action", "summary"), ("restore", "failed"))
-LOAD = Step("load", ("run", "bundle", "digest"), ("start", "summary"), ("0", "failed"))
+LOAD = Step(
+    "load",
+    ("run", "bundle", "digest"),
+    ("start", "pause", "summary"),
+    ("0", "1s", "failed"),
+)
 EVALUATE = Step("evaluate", ("run", "bundle", "digest", "start", "k"))
 SET_WEIGHTS = Step(
     "set-weights",

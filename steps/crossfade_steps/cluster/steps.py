@@ -14,13 +14,14 @@ from crossfade.report.page import page
 from crossfade.verdict import Decision, Outcome
 from crossfade_steps import deploy as deploying
 from crossfade_steps import loop, safety, versions
+from crossfade_steps.beginning import beginning
 from crossfade_steps.cluster import doctor, guard, load, promotion, rejected
 from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
 from crossfade_steps.cluster.stage import Stage, facts_of, labels_of
 from crossfade_steps.cluster.store import RUN_LABEL
 from crossfade_steps.iteration import evaluate, iterate, resume
 from crossfade_steps.ports import ObjectKey
-from crossfade_steps.run import Ended, Stopped
+from crossfade_steps.run import Ended, Run, Stopped
 from crossfade_steps.safety import Phase
 
 AWAKE_SECONDS = 15
@@ -89,15 +90,16 @@ def _deploy(stage: Stage) -> None:
 
 
 def start_load(stage: Stage) -> Outputs:
-    """Start the load; iterations are counted from now."""
+    """Start the load; iterations are counted from what this returns."""
     run, entries = stage.run, stage.entries()
     started = record.last(entries, "started")
     if started is None:
         _create_jobs(stage)
-        started = record.started(run.clock.now())
+        started = record.started(beginning(run))
         run.record.append(started)
-    sources = len(run.bundle.load)
-    return {"start": f"{started['start']:.3f}", "summary": f"{sources} source(s) of load started"}
+    start, sources = float(started["start"]), len(run.bundle.load)
+    summary = f"{sources} source(s) of load started"
+    return {"start": f"{start:.3f}", "pause": _pause(run, start, 1), "summary": summary}
 
 
 def _create_jobs(stage: Stage) -> None:
@@ -145,10 +147,14 @@ def set_weights(stage: Stage, k: int, start: float) -> Outputs:
         return {**_restore(concluded["sentence"]), "next": str(k), "pause": "1s"}
     progress = resume(run)
     assert progress.decision is not None, "evaluate has decided"
-    interval = run.bundle.experiment.spec.duration.interval_seconds
-    due = start + progress.held_seconds + (k + 1) * interval
-    pause = max(1, int(due - run.clock.now() - AWAKE_SECONDS))
-    return {**_after(stage, progress.decision), "next": str(k + 1), "pause": f"{pause}s"}
+    pause = _pause(run, start + progress.held_seconds, k + 1)
+    return {**_after(stage, progress.decision), "next": str(k + 1), "pause": pause}
+
+
+def _pause(run: Run, start: float, k: int) -> str:
+    """Return how long a workflow's timer waits before it starts the pod of iteration k."""
+    due = start + k * run.bundle.experiment.spec.duration.interval_seconds
+    return f"{max(1, int(due - run.clock.now() - AWAKE_SECONDS))}s"
 
 
 def iterate_step(stage: Stage, start: float) -> Outputs:
@@ -166,7 +172,7 @@ def _counted_from(stage: Stage, start: float) -> float:
     entries = stage.entries()
     started = record.of_type(entries, "started")
     if record.last(entries, "decision") is None and len(started) < 2:
-        started.append(record.started(stage.run.clock.now()))
+        started.append(record.started(beginning(stage.run)))
         stage.run.record.append(started[-1])
     return float(started[-1]["start"]) if started else start
 

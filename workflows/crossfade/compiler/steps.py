@@ -15,7 +15,6 @@ from crossfade.spec.rollout import Approval, Bundle, Loop
 
 LONG_INTERVAL = 60
 """Seconds from which a timer covers most of an interval instead of a sleeping pod."""
-AWAKE_SECONDS = 15
 LOOP_RESULT = (
     "steps['iteration'].outputs.parameters.action == 'continue' ? "
     "steps['again'].outputs.parameters.action : steps['iteration'].outputs.parameters.action"
@@ -78,7 +77,7 @@ def _rollout(bundle: Bundle) -> None:
         else:
             arguments = {"digest": "{{inputs.parameters.digest}}", "start": start, "k": "1"}
             if _timed(bundle):
-                arguments["pause"] = f"{_interval(bundle) - AWAKE_SECONDS}s"
+                arguments["pause"] = _output("load", "pause")
             Step(name="iterate", template="iterations", arguments=arguments)
         promote = _when("iterate", "action", contract.PROMOTE_NOW)
         restore = _when("iterate", "action", contract.PROMOTE_NOW, negated=True)
@@ -88,12 +87,8 @@ def _rollout(bundle: Bundle) -> None:
             Step(name="restore", template="restore", arguments=digest, when=restore)
 
 
-def _interval(bundle: Bundle) -> int:
-    return bundle.experiment.spec.duration.interval_seconds
-
-
 def _timed(bundle: Bundle) -> bool:
-    return _interval(bundle) >= LONG_INTERVAL
+    return bundle.experiment.spec.duration.interval_seconds >= LONG_INTERVAL
 
 
 def _iterations(bundle: Bundle, containers: Containers) -> None:

@@ -104,7 +104,7 @@ def findings(trial: Trial, interval: Interval, rules: Rules, design: Design) -> 
     fails = trial.fails.evidence()
     failed = fails >= rollback_threshold(rules, design)
     if rules.assurance == "proven":
-        passed = trial.passes.evidence() >= promotion_threshold(rules, design)
+        passed = trial.passes.proven(promotion_threshold(rules, design))
     else:
         passed = (trial.judged > 0) & (trial.bad <= np.asarray(design.limits) * trial.judged)
     words = tuple(
@@ -117,7 +117,7 @@ def findings(trial: Trial, interval: Interval, rules: Rules, design: Design) -> 
         passed=passed,
         doubted=fails >= math.log(rules.doubt),
         worse=trial.worse.evidence() >= rollback_threshold(rules, design),
-        better=trial.better.evidence() >= promotion_threshold(rules, design),
+        better=trial.better.proven(promotion_threshold(rules, design)),
         held=interval.held or (True,) * trial.versions,
         broken=interval.broken or (False,) * trial.versions,
         verdicts=words,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+
+SLACK = 1.0
+"""Nats by which evidence may fall back before what it has proven is in doubt again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +20,14 @@ class Process:
     A plain process is a product of all increments.  An alarm (``restarts``) also weighs every
     interval as the one in which a fault began, interval k by 1/(k(k+1)), which sums to 1: it
     notices a change in interval 20 although 19 good ones precede, and Ville's inequality still
-    holds for the whole run (F3; Shin, Ramdas and Rinaldo, e-detectors).
+    holds for the whole run (F3; Shin, Ramdas and Rinaldo, e-detectors).  ``most`` is the most
+    evidence that there has been at any look, None before the first.
     """
 
     log: Array
     looks: int = 0
     restarts: bool = False
+    most: Array | None = None
 
     @classmethod
     def fresh(cls, *shape: int, restarts: bool = False) -> Process:
@@ -35,7 +40,9 @@ class Process:
         if self.restarts:
             prior = -np.log(looks * (looks + 1.0))
             log = np.logaddexp(log, prior) if self.looks else np.full_like(log, prior)
-        return Process(log + np.asarray(increments, float), looks, self.restarts)
+        grown = Process(log + np.asarray(increments, float), looks, self.restarts)
+        now = grown.evidence()
+        return replace(grown, most=now if self.most is None else np.maximum(self.most, now))
 
     def evidence(self) -> Array:
         """Return ln of the evidence ratio of every test (F2): its null is rejected at ln(1/alpha).
@@ -46,3 +53,19 @@ class Process:
             return np.full(self.log.shape[:-1], -np.inf)
         found: Array = np.logaddexp.reduce(self.log, axis=-1) - np.log(self.log.shape[-1])
         return found
+
+    def proven(self, threshold: float) -> NDArray[np.bool_]:
+        """Return which tests have reached the threshold (nats) at some look, and nearly hold it.
+
+        Ville's inequality bounds the most there has ever been, so a proof does not lapse when the
+        next interval takes a little of it back; one that loses more than ``SLACK`` does.
+        """
+        most = self.evidence() if self.most is None else self.most
+        found: NDArray[np.bool_] = (most >= threshold) & (self.evidence() >= threshold - SLACK)
+        return found
+
+    def shown(self, threshold: float) -> Array:
+        """Return the evidence to tell of: of what is proven the most, of all else what it is."""
+        now = self.evidence()
+        most = now if self.most is None else self.most
+        return np.where(self.proven(threshold), most, now)

@@ -23,7 +23,8 @@ def stored(trial: Trial) -> dict[str, Any]:
 
 def _value(value: Any) -> Any:
     if isinstance(value, Process):
-        return {"looks": value.looks, "log": np.round(value.log, DIGITS).tolist()}
+        most = None if value.most is None else np.round(value.most, DIGITS).tolist()
+        return {"looks": value.looks, "log": np.round(value.log, DIGITS).tolist(), "most": most}
     if isinstance(value, np.ndarray):
         return np.round(value, DIGITS).tolist()
     if isinstance(value, tuple):
@@ -43,7 +44,9 @@ def restored(values: Mapping[str, Any], rules: Rules, design: Design) -> Trial:
 def _like(sample: Any, value: Any) -> Any:
     if isinstance(sample, Process):
         log = np.array(value["log"], float).reshape(sample.log.shape)
-        return Process(log, value["looks"], sample.restarts)
+        given = value.get("most")
+        most = None if given is None else np.array(given, float).reshape(log.shape[:-1])
+        return Process(log, value["looks"], sample.restarts, most)
     if isinstance(sample, np.ndarray):
         return np.array(value, float).reshape(sample.shape)
     return tuple(value) if isinstance(sample, tuple) else value

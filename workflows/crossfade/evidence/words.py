@@ -48,8 +48,18 @@ class Story:
     @cached_property
     def _passes(self) -> list[list[float]]:
         """Return ln of the evidence that a limit holds, by version and limit."""
-        found: list[list[float]] = self.trial.passes.evidence().tolist()
+        found: list[list[float]] = self.trial.passes.shown(self._needed).tolist()
         return found
+
+    @cached_property
+    def _better(self) -> list[list[float]]:
+        """Return ln of the evidence that a version's reward is better than another's."""
+        found: list[list[float]] = self.trial.better.shown(self._needed).tolist()
+        return found
+
+    @property
+    def _needed(self) -> float:
+        return judging.promotion_threshold(self.rules, self.design)
 
     @cached_property
     def _fails(self) -> list[list[float]]:
@@ -108,7 +118,7 @@ class Story:
 
     def _tested(self, v: int, j: int) -> tuple[Judgement, str]:
         """Return what is known of one limit for one version."""
-        needed = judging.promotion_threshold(self.rules, self.design)
+        needed = self._needed
         fails, passes = self._fails[v][j], self._passes[v][j]
         claim, count = self._claims[j], f"n={self._judged[v][j]:.4g}"
         if fails >= judging.rollback_threshold(self.rules, self.design):
@@ -163,21 +173,21 @@ class Story:
         if note.word == "worse":
             log = float(self.trial.worse.evidence()[note.version])
             return f"{name} is proven worse by {reward} ({ratio(log)})"
-        log = float(self.trial.better.evidence()[note.version, 0])
-        if log < judging.promotion_threshold(self.rules, self.design):
+        log = self._better[note.version][0]
+        if log < self._needed:
             return f"{name}: all objectives hold, and {self.names[0]} misses its own"
         return f"{name} is proven better by {reward} ({ratio(log)}), all objectives hold"
 
     def _missing(self, i: int) -> str:
         """Return what a candidate still lacks, and about how long that takes."""
-        threshold = judging.promotion_threshold(self.rules, self.design)
+        threshold = self._needed
         passes, every = self._passes[i], range(len(self.plan.limits))
         open_ = sorted((j for j in every if passes[j] < threshold), key=passes.__getitem__)
         most = MOST_LACKS if len(self.trial.candidates()) <= MOST_LACKS else 1
         lacks = [self._lack(i, j, threshold) for j in sorted(open_[:most])]
         if len(open_) > most:
             lacks.append(f"{len(open_) - most} more objectives")
-        better = float(self.trial.better.evidence()[i, 0])
+        better = self._better[i][0]
         if self.design.rewarded and better < threshold:
             reward = self.experiment.spec.criteria.rewards[0].metric
             lacks.append(f"better {reward} {ratio(better)} of {ratio(threshold)}")

@@ -57,6 +57,21 @@ def counts(name: str) -> bool:
     return bool(getattr(load(name), "COUNTS", False))
 
 
+def informed(name: str, experiment: Experiment, observation: Observation) -> bool:
+    """Return whether an interval before the first one may count as the first.
+
+    It does when the baseline served in it and no candidate did.
+    """
+    found = getattr(load(name), "informed", None)
+    return bool(found and found(experiment, observation))
+
+
+def alarmed(policy: Policy, experiment: Experiment, observation: Observation, state: State) -> bool:
+    """Return whether what is seen before an iteration is due must end the run now."""
+    found = getattr(load(policy.name), "alarmed", None)
+    return bool(found and found(experiment, settings(policy), observation, state))
+
+
 def settings(policy: Policy) -> BaseModel:
     """Return the policy's settings, checked by its own file.
 

@@ -16,6 +16,7 @@ from crossfade.evidence import judging
 from crossfade.evidence.limits import Plan, design, fitting, interval, planned
 from crossfade.evidence.rules import Design, Interval, Rules
 from crossfade.evidence.storing import restored, stored
+from crossfade.evidence.trial import absorb
 from crossfade.evidence.words import Story
 from crossfade.policies import State
 from crossfade.spec.experiment import Experiment, qualified
@@ -59,6 +60,38 @@ def decide(
     until = max(until, observation.disturbed)  # but nothing while somebody else set the weights
     after = {"trial": stored(judged.trial), "streaks": streaks, "until": until}
     return decision, after
+
+
+def informed(experiment: Experiment, observation: Observation) -> bool:
+    """Return whether all is known of the baseline in this interval, and no candidate served.
+
+    A candidate's requests before a run may be those of another model under the same name; so may
+    those of a version that is tested alone.
+    """
+    seen = interval(experiment, observation, planned(experiment, observation.shapes))
+    if seen is None or not seen.complete or len(experiment.versions) == 1:
+        return False
+    return bool(seen.requests[0] > 0) and not seen.requests[1:].any()
+
+
+def alarmed(
+    experiment: Experiment, settings: Rules, observation: Observation, state: State
+) -> bool:
+    """Return whether every candidate that may still win breaks a limit, by the counts so far.
+
+    The evidence of a limit grows request by request (F1), so a look inside an interval keeps the
+    bound of the whole run; what is compared or shared is judged at the interval's end only.
+    """
+    plan = planned(experiment, observation.shapes)
+    seen, what = interval(experiment, observation, plan), design(experiment, plan)
+    if seen is None:
+        return False
+    settings = fitting(settings, experiment, observation)
+    before = restored(state.get("trial", {}), settings, what)
+    after = absorb(before, replace(seen, reward=None), settings, what)
+    failed = after.fails.evidence() >= judging.rollback_threshold(settings, what)
+    live = after.candidates() if after.winner is None else [after.winner]
+    return bool(live) and all(bool(failed[i].any()) for i in live)
 
 
 def unsafe(experiment: Experiment) -> tuple[Finding, ...]:

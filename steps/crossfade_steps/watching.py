@@ -1,0 +1,55 @@
+"""Between iterations: a limit that is proven to be broken does not wait for the interval's end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from crossfade.counting import SCRAPE_SECONDS
+from crossfade_steps.run import Run
+
+MARGIN_SECONDS = 1.0
+"""No look begins so shortly before an iteration is due: it must not be late because of one."""
+LEAST_SECONDS = 1.0
+
+
+class Alarmed(Exception):
+    """A look found what ends the run now."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """Looks once a scrape while an iteration is waited for; ``look`` says whether to end now.
+
+    More often is no use, the store knows nothing new.  While a run is paused, looks go on.
+    """
+
+    run: Run
+    due: float
+    look: Callable[[float], bool]
+    next: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.next = self.run.clock.now() + self.every
+
+    @property
+    def every(self) -> float:
+        """Return the seconds between looks."""
+        return max(scrape_seconds(self.run), LEAST_SECONDS)
+
+    def __call__(self) -> None:
+        """Look if it is time.  Raises ``Alarmed`` when the run must end now."""
+        now = self.run.clock.now()
+        left = self.due - now
+        if now < self.next or 0 < left < MARGIN_SECONDS:
+            return
+        budget = self.every if left <= 0 else min(self.every, left - MARGIN_SECONDS / 2)
+        alarmed = self.look(budget)
+        self.next = max(self.next + self.every, self.run.clock.now())
+        if alarmed:
+            raise Alarmed
+
+
+def scrape_seconds(run: Run) -> float:
+    """Return how far apart the store's scrapes are."""
+    return float(run.bundle.prometheus.get("scrape_interval") or SCRAPE_SECONDS)
