@@ -15,7 +15,15 @@ from pathlib import Path
 from types import FrameType
 
 from crossfade import record
-from crossfade.contract import DOCTOR, GUARD, ITERATE, OUTPUT_FOLDER, REPORT_FILE, STEPS
+from crossfade.contract import (
+    DOCTOR,
+    GUARD,
+    ITERATE,
+    OUTPUT_FOLDER,
+    REPORT_FILE,
+    STEER,
+    STEPS,
+)
 from crossfade.errors import CrossfadeError, SpecError
 from crossfade_steps.run import Stopped
 
@@ -29,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser: one subcommand a step, one required flag an input."""
     whole = argparse.ArgumentParser(prog="crossfade_steps", description=__doc__)
     commands = whole.add_subparsers(dest="step", required=True)
-    for step in (*STEPS, GUARD, DOCTOR):
+    for step in (*STEPS, GUARD, DOCTOR, STEER):
         command = commands.add_parser(step.name)
         for name in step.inputs:
             command.add_argument(f"--{name}", required=True)
@@ -42,6 +50,8 @@ def run(arguments: argparse.Namespace) -> Mapping[str, str]:
     from crossfade_steps.cluster.stage import open_stage
 
     step = arguments.step
+    if step == STEER.name:
+        return _steer(arguments)
     in_one_container = step == ITERATE.name
     stage = open_stage(arguments.run, arguments.bundle, follow_workflow=in_one_container)
     if in_one_container:
@@ -56,6 +66,15 @@ def run(arguments: argparse.Namespace) -> Mapping[str, str]:
         with suppress(CrossfadeError):  # what cannot be recorded is at least on the screen
             stage.run.record.append(record.trouble(step, f"{step}: {error}"))
         raise
+
+
+def _steer(arguments: argparse.Namespace) -> Mapping[str, str]:
+    from crossfade_steps.cluster.asked import ask
+    from crossfade_steps.cluster.kube import connect, own_namespace
+    from crossfade_steps.cluster.store import RunStore
+
+    store = RunStore(connect(), own_namespace(), arguments.run)
+    return {"summary": ask(store, arguments.ask, f"workflow {arguments.by}", arguments.version)}
 
 
 def write(outputs: Mapping[str, str], folder: Path) -> None:

@@ -70,6 +70,37 @@ def test_a_run_is_paused_resumed_described_and_aborted(place: Places, tmp_path: 
     assert here.runs() == []
 
 
+@pytest.mark.minutes(3)
+def test_a_run_is_steered_from_the_argo_ui_by_a_form(place: Places, tmp_path: Path) -> None:
+    """The UI's form starts a WorkflowTemplate with parameters; so does this."""
+    here = place("form")
+    path = here.prepare(tmp_path, iterations=200)
+    printed = here.cluster.crossfade("steering", "-n", here.name)
+    here.cluster.kubectl("apply", "-f", "-", text=printed.out)
+    run = here.submit(path)
+    here.iteration(run, 2)
+
+    def asked(what: str) -> None:
+        done = here.cluster.run(
+            "argo", "submit", "-n", here.name, "--from", "workflowtemplate/crossfade-steer",
+            "--wait", "-p", f"run={run}", "-p", f"ask={what}",
+        )  # fmt: skip
+        assert done.code == 0, done.text
+
+    asked("pause")
+    time.sleep(5)
+    held = here.store(run).head()["iteration"]
+    time.sleep(5)
+    assert here.store(run).head()["iteration"] == held
+    asked("promote")
+    ended = here.outcome(run)
+
+    assert ended["outcome"] == "promoted", ended
+    assert "crossfade-steer" in ended["sentence"], ended
+    assert "ordered the promotion of web-v2" in ended["sentence"], ended
+    assert here.weights() == (100, 0)
+
+
 def test_the_outcome_is_told_as_an_event_and_as_a_report(place: Places, tmp_path: Path) -> None:
     here = place("told")
     path = here.prepare(tmp_path, iterations=3)

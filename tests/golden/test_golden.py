@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crossfade.compiler import compile_text
+from crossfade.compiler import compile_text, steering_text
 from crossfade.spec.loading import load
 
 HERE = Path(__file__).parent
@@ -18,7 +18,7 @@ EXAMPLES = HERE.parents[1] / "workflows" / "examples"
 sys.path.insert(0, str(HERE))
 from bundles import CASES  # noqa: E402  (a module beside this file)
 
-GOLDENS = {f"{name}.yaml": HERE / f"{name}.yaml" for name in CASES}
+GOLDENS = {f"{name}.yaml": HERE / f"{name}.yaml" for name in (*CASES, "steering")}
 FOLDERS = [path.parent for path in sorted(EXAMPLES.glob("*/rollout.yaml"))]
 
 
@@ -42,6 +42,10 @@ def test_an_example_compiles_to_its_golden_file(folder: Path) -> None:
 
     assert loaded.bundle is not None
     compared(compile_text(loaded.bundle), folder / "workflow.yaml")
+
+
+def test_the_template_that_steers_runs_is_its_golden_file() -> None:
+    compared(steering_text("crossfade-steps:0", "shop"), GOLDENS["steering.yaml"])
 
 
 def argo() -> Path | None:

@@ -12,9 +12,15 @@ from hypothesis import strategies as some
 
 from crossfade.evidence.effects import STEPS, chosen
 from crossfade.evidence.increments import EFFECTS
-from crossfade.evidence.judging import observe
+from crossfade.evidence.judging import findings, observe
+from crossfade.evidence.process import Process
 from crossfade.evidence.rules import Design, Interval, Rules
 from crossfade.evidence.schedule import schedule
+from crossfade.evidence.thresholds import (
+    baseline_threshold,
+    better_threshold,
+    rollback_threshold,
+)
 from crossfade.evidence.trial import Trial, absorb, begin
 
 DESIGN = Design(2, (0.01,), True, 30)
@@ -33,9 +39,8 @@ def after_first(design: Design = DESIGN, *, requests: float = 500, mean: float =
 def test_effects_are_those_that_the_iterations_can_prove() -> None:
     found = chosen(after_first(), Rules(), DESIGN)
 
-    expected = math.sqrt(2 * math.log(20) / (500 * 29 / 4 * 0.3 * 0.7))
-    assert found[0] == pytest.approx(expected, rel=0.01)
-    assert [each / found[0] for each in found] == pytest.approx(STEPS)
+    smallest = math.sqrt(2 * math.log(25) / (500 * 29 / 4 * 0.3 * 0.7))
+    assert [each / smallest for each in found] == pytest.approx(STEPS, rel=0.01)
 
 
 @given(some.integers(2, 2000), some.floats(5, 1e5), some.floats(0.001, 0.999))
@@ -49,7 +54,8 @@ def test_more_iterations_look_for_smaller_effects(k: int, requests: float, mean:
 def test_a_declared_lift_is_looked_for_whatever_the_iterations() -> None:
     found = chosen(after_first(), Rules(effects=0.1), DESIGN)
 
-    assert found[0] == pytest.approx(math.log(1.1) / 0.7, rel=0.01), "of means to of odds"
+    of_odds = math.log(1.1) / 0.7  # the lift is of means
+    assert found[0] == pytest.approx(STEPS[0] * of_odds, rel=0.01)
     assert found == chosen(after_first(), Rules(effects=0.1), replace(DESIGN, iterations=900))
 
 
@@ -101,3 +107,46 @@ def test_the_order_of_candidates_changes_nothing(order: list[int], seed: int) ->
         assert to[there.winner] == here.winner
         if here.outcome is not None:
             break
+
+
+def test_the_first_raise_is_a_quarter_where_the_risk_budget_allows_it() -> None:
+    quiet, busy = (replace(after_first(requests=n), weights=(100, 0)) for n in (50, 500))
+
+    assert schedule(quiet, Rules(), DESIGN) == (75, 25)
+    assert schedule(busy, Rules(), DESIGN) == (96, 4), "20 requests an interval"
+
+
+def test_a_proof_stands_when_a_little_is_taken_back_but_not_when_much_is() -> None:
+    grown = Process.fresh(1, 4).updated(np.full((1, 4), 3.1))
+    little, much = grown.updated(np.full((1, 4), -0.9)), grown.updated(np.full((1, 4), -1.2))
+
+    assert [p.proven(3.0)[0] for p in (grown, little, much)] == [True, True, False]
+    assert little.shown(3.0)[0] == pytest.approx(3.1)
+    assert much.shown(3.0)[0] == pytest.approx(1.9)
+    assert not Process.fresh(1, 4).updated(np.full((1, 4), 2.9)).proven(3.0)[0]
+
+
+@given(some.integers(2, 9), some.integers(1, 20), some.floats(0.001, 0.49))
+def test_everything_that_lets_a_candidate_win_wrongly_stays_within_alpha(
+    versions: int, objectives: int, alpha: float
+) -> None:
+    rules, design = Rules(alpha=alpha), Design(versions, (0.01,) * objectives, True, 30)
+    better = (versions - 1) * math.exp(-better_threshold(rules, design))
+    unfit = objectives * math.exp(-baseline_threshold(rules, design))
+
+    assert better + unfit <= alpha * (1 + 1e-9)
+
+
+def test_a_baseline_that_is_nearly_proven_to_fail_excuses_no_candidate() -> None:
+    rules = Rules(bake=0)
+    trial = replace(after_first(), seen=9, requests=np.array([900.0, 900.0]))
+    alarm, excuse = rollback_threshold(rules, DESIGN), baseline_threshold(rules, DESIGN)
+    fails = replace(trial.fails, log=np.full(trial.fails.log.shape, -9.0))
+    fails.log[0] = (alarm + excuse) / 2
+    proven = replace(trial.passes, log=np.full(trial.passes.log.shape, 9.0), most=None)
+    seen = Interval(*[np.zeros(2), *[np.zeros((2, 1))] * 3], reward=None)
+
+    found = findings(replace(trial, fails=fails, passes=proven), seen, rules, DESIGN)
+
+    assert found.fails(0)
+    assert not found.unfit

@@ -24,7 +24,7 @@ OUTCOMES = {"running": None, "promote": Outcome.PROMOTED, "rollback": Outcome.RO
 
 def settings(config: dict[str, Any]) -> tuple[Rules, Design]:
     assurance = "proven" if config.get("proven", True) else "not-refuted"
-    rules = Rules(bake=0, assurance=assurance, ramp="steps", effects="fixed")
+    rules = Rules(bake=0, assurance=assurance, ramp="steps", effects="fixed", confirm=2)
     return rules, Design(2, tuple(config["limits"]), True, config.get("iterations", 10))
 
 

@@ -64,6 +64,12 @@ VERIFY = Step("verify", ("run", "bundle", "digest"), ("summary",), ("failed",))
 FINISH = Step("finish", ("run", "bundle"), ("outcome", "summary"), ("failed", "failed"))
 GUARD = Step("guard", ("run", "bundle"))  # a Job beside the workflow, not a step of it
 DOCTOR = Step("doctor", ("run", "bundle"))  # before there is a workflow
+STEER = Step(
+    "steer", ("run", "ask", "version", "by"), ("summary",), ("failed",)
+)  # its own workflow
+
+ASKS = ("pause", "resume", "promote", "abort")
+"""What people may ask of a run that goes on."""
 
 STEPS = (
     CHECK, DEPLOY, LOAD, EVALUATE, SET_WEIGHTS, ITERATE, WATCH, PROMOTE, RESTORE, VERIFY, FINISH,

@@ -166,7 +166,8 @@ def run(
     raise typer.Exit(run_here(paths, settings or [], policy, folder=folder))
 
 
-for steer in (steering.pause, steering.resume, steering.abort, steering.promote, steering.clean):
+for steer in (steering.pause, steering.resume, steering.abort, steering.promote,
+              steering.steering, steering.clean):  # fmt: skip
     app.command()(steer)
 app.command("list")(steering.runs)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from crossfade.report.describe import describe as describe_entries
 from crossfade.report.live import line
 from crossfade.spec.durations import seconds
 from crossfade.verdict import Outcome
-from crossfade_steps.cluster import workflow
+from crossfade_steps.cluster import asked, workflow
 from crossfade_steps.cluster.kube import Kube, connect, own_namespace
 from crossfade_steps.cluster.store import RunStore
 
@@ -99,33 +98,9 @@ def _outcome(word: str) -> Outcome:
     return Outcome(word)
 
 
-def control(run: str, namespace: str | None, what: str) -> None:
-    """Ask a run to pause, resume or abort; it obeys within about a second."""
-    store, _ = _going_on(run, namespace)
-    by = {"control": None, "control-by": None} if what == "resume" else {
-        "control": what, "control-by": getpass.getuser()}  # fmt: skip
-    store.write(**by)
-    out.print(f"run {store.namespace}/{run}: asked to {what}")
-
-
-def order_promotion(run: str, namespace: str | None, version: str | None) -> None:
-    """Ask a run to promote a candidate at its next iteration."""
-    store, head = _going_on(run, namespace)
-    candidates = json.loads(head["versions"])[1:]
-    chosen = version or (candidates[0] if len(candidates) == 1 else "")
-    if chosen not in candidates:
-        raise SpecError(f"--version {chosen or '(none)'}: expected {' or '.join(candidates)}")
-    store.write(**{"control": f"promote {chosen}", "control-by": getpass.getuser()})
-    out.print(f"run {store.namespace}/{run}: asked to promote {chosen} at its next iteration")
-
-
-def _going_on(run: str, namespace: str | None) -> tuple[RunStore, dict[str, str]]:
-    """Return a run that has not ended, and what it holds."""
-    store = store_of(run, namespace)
-    head = store.head()
-    if head.get("outcome"):
-        raise CrossfadeError(f"run {run} has ended: {head['outcome']}: {head.get('sentence', '')}")
-    return store, head
+def ask(run: str, namespace: str | None, what: str, version: str = "") -> None:
+    """Ask a run to pause, resume, abort or promote; it obeys within about a second."""
+    out.print(asked.ask(store_of(run, namespace), what, getpass.getuser(), version))
 
 
 def runs(namespace: str | None) -> None:

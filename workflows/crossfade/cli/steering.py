@@ -1,4 +1,4 @@
-"""The commands that steer runs on a cluster: pause, resume, abort, promote, clean, list."""
+"""The commands that steer runs on a cluster: pause, resume, abort, promote, steering, clean."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ def runs(namespace: Namespace = None) -> None:
 
 def pause(run: RunName, namespace: Namespace = None) -> None:
     """Hold a run's weights where they are until it is resumed."""
-    from crossfade.cli.cluster import control
+    from crossfade.cli.cluster import ask
 
-    control(run, namespace, "pause")
+    ask(run, namespace, "pause")
 
 
 def resume(run: RunName, namespace: Namespace = None) -> None:
     """Let a paused run go on."""
-    from crossfade.cli.cluster import control
+    from crossfade.cli.cluster import ask
 
-    control(run, namespace, "resume")
+    ask(run, namespace, "resume")
 
 
 def abort(run: RunName, namespace: Namespace = None) -> None:
     """End a run now: all traffic goes back to the baseline."""
-    from crossfade.cli.cluster import control
+    from crossfade.cli.cluster import ask
 
-    control(run, namespace, "abort")
+    ask(run, namespace, "abort")
 
 
 def promote(
@@ -48,9 +48,19 @@ def promote(
     namespace: Namespace = None,
 ) -> None:
     """Promote a candidate at the next iteration, unless that iteration finds it at fault."""
-    from crossfade.cli.cluster import order_promotion
+    from crossfade.cli.cluster import ask
 
-    order_promotion(run, namespace, version)
+    ask(run, namespace, "promote", version or "")
+
+
+def steering(
+    image: Annotated[str, typer.Option(envvar="CROSSFADE_IMAGE", help="the image of the steps")],
+    namespace: Namespace = None,
+) -> None:
+    """Print a WorkflowTemplate that steers runs from the Argo UI; kubectl apply -f it."""
+    from crossfade.compiler import steering_text
+
+    print(steering_text(image, namespace), end="")
 
 
 def clean(

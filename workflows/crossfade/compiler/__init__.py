@@ -12,6 +12,7 @@ if find_spec("hera") is None:
         hint="pip install 'crossfade[compiler]'",
     )
 
+from crossfade.compiler.steering import steering_text
 from crossfade.compiler.workflow import (
     compile_text,
     cron_workflow,
@@ -21,4 +22,12 @@ from crossfade.compiler.workflow import (
     workflow_template,
 )
 
-__all__ = ["compile_text", "cron_workflow", "documents", "to_dict", "workflow", "workflow_template"]
+__all__ = [
+    "compile_text",
+    "cron_workflow",
+    "documents",
+    "steering_text",
+    "to_dict",
+    "workflow",
+    "workflow_template",
+]

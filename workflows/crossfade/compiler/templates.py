@@ -42,6 +42,15 @@ class Containers:
             **self._body(step),
         )
 
+    def plain(self, step: Step, retries: m.RetryStrategy) -> Container:
+        """Return the template of a step whose inputs are all the workflow's parameters."""
+        words = [step.name]
+        for name in step.inputs:
+            value = "workflow.name" if name == "by" else f"workflow.parameters.{name}"
+            words += [f"--{name}", f"{{{{{value}}}}}"]
+        body = {**self._body(step), "args": words}
+        return Container(name=step.name, outputs=_outputs(step), retry_strategy=retries, **body)
+
     def pair(self, name: str, first: Step, main: Step) -> ContainerSet:
         """Return one pod with two containers, the second after the first.
 

@@ -10,12 +10,14 @@ import math
 from typing import TYPE_CHECKING
 
 from crossfade.evidence.increments import EFFECTS, common_mean
+from crossfade.evidence.thresholds import better_threshold
 
 if TYPE_CHECKING:
     from crossfade.evidence.rules import Design, Rules
     from crossfade.evidence.trial import Trial
 
-STEPS = (1.0, 1.6, 2.6, 4.0)
+STEPS = (1.3, 2.2, 2.2, 4.0)
+"""Times the smallest effect that can be proven in time; the one in the middle counts twice."""
 LEAST, MOST = 0.002, 2.0
 
 
@@ -47,5 +49,5 @@ def _smallest(trial: Trial, rules: Rules, design: Design, spread: float) -> floa
     effect = 1.0 if rules.dispersion == "auto" else float(rules.dispersion)
     left = max((design.horizon or design.iterations) - trial.intervals, 1)
     size = trial.traffic / effect * left / 4 * spread
-    need = math.log(max(design.versions - 1, 1) / rules.alpha)
+    need = better_threshold(rules, design)
     return math.sqrt(2 * need / size) if size > 0 else MOST

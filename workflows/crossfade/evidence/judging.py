@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 
 from crossfade.evidence.rules import Design, Interval, Rules
 from crossfade.evidence.schedule import schedule
+from crossfade.evidence.thresholds import (
+    baseline_threshold,
+    better_threshold,
+    promotion_threshold,
+    rollback_threshold,
+    split_threshold,
+)
 from crossfade.evidence.trial import Trial, absorb, blind
 from crossfade.verdict import Judgement, Outcome
 
@@ -39,13 +46,17 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Tests that are over at this look, V versions and J objectives."""
+    """Tests that are over at this look, V versions and J objectives.
+
+    ``unfit`` is whether the baseline is proven to miss a limit, by what a promotion takes.
+    """
 
     failed: Flags
     passed: Flags
     doubted: Flags
     worse: Flags
     better: Flags
+    unfit: bool
     held: tuple[bool, ...]
     broken: tuple[bool, ...]
     verdicts: tuple[tuple[Judgement, ...], ...]
@@ -53,21 +64,6 @@ class Findings:
     def fails(self, version: int) -> bool:
         """Return whether an objective of the version is proven to be missed."""
         return bool(self.failed[version].any()) or self.broken[version]
-
-
-def promotion_threshold(rules: Rules, design: Design) -> float:
-    """Return ln of the evidence that a promotion takes: candidates share alpha (F11)."""
-    return math.log(max(design.versions - 1, 1) / rules.alpha)
-
-
-def rollback_threshold(rules: Rules, design: Design) -> float:
-    """Return ln of the evidence that an alarm takes: objectives and "worse" share alpha (F11)."""
-    return math.log((design.objectives + 1) / rules.alpha_rollback)
-
-
-def split_threshold(rules: Rules, design: Design) -> float:
-    """Return ln of the evidence that a wrong split takes."""
-    return math.log(max(design.versions - 1, 1) / rules.alpha_split)
 
 
 def observe(trial: Trial, interval: Interval | None, rules: Rules, design: Design) -> Judged:
@@ -107,6 +103,7 @@ def findings(trial: Trial, interval: Interval, rules: Rules, design: Design) -> 
         passed = trial.passes.proven(promotion_threshold(rules, design))
     else:
         passed = (trial.judged > 0) & (trial.bad <= np.asarray(design.limits) * trial.judged)
+    broken = interval.broken or (False,) * trial.versions
     words = tuple(
         tuple(Judgement.MISSED if f else Judgement.MET if p else Judgement.UNKNOWN
               for f, p in zip(fs, ps, strict=True))
@@ -117,9 +114,10 @@ def findings(trial: Trial, interval: Interval, rules: Rules, design: Design) -> 
         passed=passed,
         doubted=fails >= math.log(rules.doubt),
         worse=trial.worse.evidence() >= rollback_threshold(rules, design),
-        better=trial.better.proven(promotion_threshold(rules, design)),
+        better=trial.better.proven(better_threshold(rules, design)),
+        unfit=broken[0] or bool((fails[0] >= baseline_threshold(rules, design)).any()),
         held=interval.held or (True,) * trial.versions,
-        broken=interval.broken or (False,) * trial.versions,
+        broken=broken,
         verdicts=words,
     )
 
@@ -193,7 +191,7 @@ def _good(trial: Trial, found: Findings, rules: Rules, design: Design) -> list[i
         i for i in trial.candidates()
         if enough and trial.requests[i] >= rules.min_requests
         and found.passed[i].all() and found.held[i] and not found.doubted[i].any()
-        and (found.fails(0) or not design.rewarded or found.better[i, 0])
+        and (found.unfit or not design.rewarded or found.better[i, 0])
     ]  # fmt: skip
 
 
@@ -209,7 +207,7 @@ def _promoted_or_on(
     if final:
         return _end(trial, Outcome.INCONCLUSIVE, 0, found, *notes, Note("time-is-up"))
     led = tuple(
-        was or (i in trial.candidates() and bool(found.better[i, 0] or found.fails(0)))
+        was or (i in trial.candidates() and bool(found.better[i, 0] or found.unfit))
         for i, was in enumerate(trial.led)
     )
     trial = replace(trial, led=led)
@@ -225,7 +223,7 @@ def _won(
 ) -> Judged:
     top = max(good, key=lambda i: float(trial.reward[i]) / max(float(trial.requests[i]), 1.0))
     reason = Note("passes", top)
-    if found.fails(0):
+    if found.unfit:
         reason = Note("baseline-fails", top)
     elif found.better[top, 0]:
         reason = Note("better", top)

@@ -13,6 +13,7 @@ import numpy as np
 from crossfade.evidence import judging
 from crossfade.evidence.limits import Plan
 from crossfade.evidence.rules import Design, Interval, Rules
+from crossfade.evidence.thresholds import better_threshold, promotion_threshold
 from crossfade.evidence.trial import begin
 from crossfade.verdict import Outcome
 
@@ -52,15 +53,16 @@ def forecast(world: World, plan: Plan, design: Design, rules: Rules) -> Forecast
     open_ended = replace(design, iterations=HORIZON + 1, horizon=design.iterations)
     trial, proven = begin(rules, open_ended), dict[int, int]()
     better: int | None = None
-    threshold, requests = judging.promotion_threshold(rules, design), 0.0
+    passing, needed = promotion_threshold(rules, design), better_threshold(rules, design)
+    requests = 0.0
     for k in range(1, HORIZON + 1):
         seen = expected(world, trial.weights, plan, design)
         requests += float(seen.requests.sum())
         judged = judging.observe(trial, seen, rules, open_ended)
         trial = judged.trial
-        for j in np.flatnonzero(trial.passes.evidence()[-1] >= threshold):
+        for j in np.flatnonzero(trial.passes.evidence()[-1] >= passing):
             proven.setdefault(int(j), k)
-        if better is None and float(trial.better.evidence()[-1, 0]) >= threshold:
+        if better is None and float(trial.better.evidence()[-1, 0]) >= needed:
             better = k
         if judged.outcome is not None:
             done = k if judged.outcome is Outcome.PROMOTED else None

@@ -11,18 +11,23 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Array = NDArray[np.float64]
 
+FIRST = 25
+"""Percent that the first raise may be, as far as the risk budget allows it."""
+POINTS = 3
+"""How often in a row a limit of a bare value must hold, or be broken, to count."""
+
 
 class Rules(BaseModel):
-    """The policy's settings (decision.md 3.1; ``ramp``, ``share`` and ``effects``: its section 6).
+    """The policy's settings (decision.md 3.1; ``ramp`` and ``effects``: its section 6).
 
     ``alpha``, ``alpha_rollback`` and ``alpha_split`` bound false promotion, false rollback and a
     false split alarm, each over the whole run.  ``increment`` and ``max_weight`` are percent;
     ``ramp`` says whether a raise may be ``increment`` at most, or the weight again where that is
-    more (``doubling``), or as much as the risk budget allows (``risk``).  ``effects`` says which
-    effects are looked for: the same ones always (``fixed``), those that can be proven in the
-    iterations there are (``horizon``), or, as a number, a relative lift and more (0.1: 10 %).
-    ``risk_budget`` is bad requests above a limit that one interval may cost; ``min_requests`` is by
-    version;
+    more and ``FIRST`` at first (``doubling``), or as much as the risk budget allows (``risk``).
+    ``effects`` says which effects are looked for: the same ones always (``fixed``), those that can
+    be proven in the iterations there are (``horizon``), or, as a number, a relative lift and more
+    (0.1: 10 %).  ``risk_budget`` is bad requests above a limit that one interval may cost;
+    ``min_requests`` is by version; ``confirm`` is intervals that agree before a candidate has won;
     ``delay`` is the p99 of a reward's delay in intervals; ``dispersion`` is the design effect of
     requests that belong together (sticky users), or ``auto``.
     """
@@ -41,7 +46,7 @@ class Rules(BaseModel):
     risk_budget: float = Field(default=20.0, gt=0)
     min_intervals: int = Field(default=5, ge=1)
     min_requests: float = Field(default=50, ge=0)
-    confirm: int = Field(default=2, ge=1)
+    confirm: int = Field(default=1, ge=1)
     doubt: float = Field(default=3.0, gt=1)
     max_blind: int = Field(default=6, ge=1)
     bake: int = Field(default=3, ge=0)

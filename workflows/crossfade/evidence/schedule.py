@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from crossfade.evidence.rules import Design, Rules
+from crossfade.evidence.rules import FIRST, Design, Rules
 from crossfade.evidence.trial import Trial
 
 NO_CAP = 100.0
@@ -36,7 +36,8 @@ def _raised(weight: int, top: int, cap: float, rules: Rules) -> int:
     least = max(1, int(cap))
     if cap < weight:
         return least if cap < weight / 2 else weight
-    step = {"steps": rules.increment, "doubling": max(rules.increment, weight), "risk": 100}
+    again = max(rules.increment, weight or FIRST)
+    step = {"steps": rules.increment, "doubling": again, "risk": 100}
     return max(weight, min(weight + step[rules.ramp], top, least))
 
 

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from crossfade.evidence import judging
+from crossfade.evidence import judging, thresholds
 from crossfade.evidence.limits import Limit, Plan
 from crossfade.evidence.needs import requests_needed
-from crossfade.evidence.rules import Design, Rules
+from crossfade.evidence.rules import POINTS, Design, Rules
 from crossfade.evidence.trial import Trial
 from crossfade.reasons import weights_text
 from crossfade.spec.experiment import Experiment, qualified
@@ -54,12 +54,16 @@ class Story:
     @cached_property
     def _better(self) -> list[list[float]]:
         """Return ln of the evidence that a version's reward is better than another's."""
-        found: list[list[float]] = self.trial.better.shown(self._needed).tolist()
+        found: list[list[float]] = self.trial.better.shown(self._needed_better).tolist()
         return found
 
     @property
     def _needed(self) -> float:
-        return judging.promotion_threshold(self.rules, self.design)
+        return thresholds.promotion_threshold(self.rules, self.design)
+
+    @property
+    def _needed_better(self) -> float:
+        return thresholds.better_threshold(self.rules, self.design)
 
     @cached_property
     def _fails(self) -> list[list[float]]:
@@ -121,7 +125,7 @@ class Story:
         needed = self._needed
         fails, passes = self._fails[v][j], self._passes[v][j]
         claim, count = self._claims[j], f"n={self._judged[v][j]:.4g}"
-        if fails >= judging.rollback_threshold(self.rules, self.design):
+        if fails >= thresholds.rollback_threshold(self.rules, self.design):
             return Judgement.MISSED, f"proven not {claim} ({ratio(fails)}, {count})"
         if passes >= needed:
             return Judgement.MET, f"proven {claim} ({ratio(passes)}, {count})"
@@ -149,7 +153,7 @@ class Story:
         if note.word in ("better", "worse"):
             return self._compared(note)
         return {
-            "broken": f"{name}: an objective was missed {self.rules.confirm + 1} times in a row",
+            "broken": f"{name}: an objective was missed {POINTS} times in a row",
             "passes": f"{name}: all objectives hold",
             "beaten": f"another candidate is proven better than {name}",
             "baseline-fails": f"{self.names[0]} misses its own objectives",
@@ -174,7 +178,7 @@ class Story:
             log = float(self.trial.worse.evidence()[note.version])
             return f"{name} is proven worse by {reward} ({ratio(log)})"
         log = self._better[note.version][0]
-        if log < self._needed:
+        if log < self._needed_better:
             return f"{name}: all objectives hold, and {self.names[0]} misses its own"
         return f"{name} is proven better by {reward} ({ratio(log)}), all objectives hold"
 
@@ -188,9 +192,9 @@ class Story:
         if len(open_) > most:
             lacks.append(f"{len(open_) - most} more objectives")
         better = self._better[i][0]
-        if self.design.rewarded and better < threshold:
+        if self.design.rewarded and better < self._needed_better:
             reward = self.experiment.spec.criteria.rewards[0].metric
-            lacks.append(f"better {reward} {ratio(better)} of {ratio(threshold)}")
+            lacks.append(f"better {reward} {ratio(better)} of {ratio(self._needed_better)}")
         return f"{self.names[i]}: {', '.join(lacks) or 'proven, to be confirmed'}"
 
     def _lack(self, i: int, j: int, threshold: float) -> str:

@@ -14,8 +14,9 @@ from typing import Any
 from crossfade.errors import Finding
 from crossfade.evidence import judging
 from crossfade.evidence.limits import Plan, design, fitting, interval, planned
-from crossfade.evidence.rules import Design, Interval, Rules
+from crossfade.evidence.rules import POINTS, Design, Interval, Rules
 from crossfade.evidence.storing import restored, stored
+from crossfade.evidence.thresholds import rollback_threshold
 from crossfade.evidence.trial import absorb
 from crossfade.evidence.words import Story
 from crossfade.policies import State
@@ -39,7 +40,7 @@ def decide(
     seen = None if observation.disturbed else interval(experiment, observation, plan)
     streaks = _streaks(experiment, observation, plan, state.get("streaks", {}))
     if seen is not None:
-        seen = _with_points(seen, experiment, plan, streaks, settings)
+        seen = _with_points(seen, experiment, plan, streaks)
     judged = judging.observe(trial, seen, settings, what)
     if observation.disturbed and judged.outcome is None:
         judged = replace(judged, notes=(judging.Note("disturbed"),))
@@ -89,7 +90,7 @@ def alarmed(
     settings = fitting(settings, experiment, observation)
     before = restored(state.get("trial", {}), settings, what)
     after = absorb(before, replace(seen, reward=None), settings, what)
-    failed = after.fails.evidence() >= judging.rollback_threshold(settings, what)
+    failed = after.fails.evidence() >= rollback_threshold(settings, what)
     live = after.candidates() if after.winner is None else [after.winner]
     return bool(live) and all(bool(failed[i].any()) for i in live)
 
@@ -144,10 +145,9 @@ def _streak(before: int, judgement: Judgement) -> int:
 
 
 def _with_points(
-    seen: Interval, experiment: Experiment, plan: Plan, streaks: Mapping[str, int], rules: Rules
+    seen: Interval, experiment: Experiment, plan: Plan, streaks: Mapping[str, int]
 ) -> Interval:
-    takes = rules.confirm + 1
     own = [[streaks[f"{i}/{version.name}"] for i in plan.points] for version in experiment.versions]
-    held = tuple(all(streak >= takes for streak in row) for row in own)
-    broken = tuple(any(streak <= -takes for streak in row) for row in own)
+    held = tuple(all(streak >= POINTS for streak in row) for row in own)
+    broken = tuple(any(streak <= -POINTS for streak in row) for row in own)
     return replace(seen, held=held, broken=broken)
