@@ -1,6 +1,7 @@
 """Kills at random points of real rollouts: ``python bench/chaos [TRIALS]``, 100 if not said.
 
-Evenly over seven kinds of death.  Each trial is one line of ``bench/chaos/results.jsonl``: an
+Evenly over seven kinds of death; ``more [TRIALS]`` plays three others: evicted, out of memory, the
+node restarted.  Each trial is one line of ``bench/chaos/results.jsonl``: an
 interrupted series goes on where it was.  ``page`` writes ``docs/chaos.md`` from it, ``try TRIALS``
 plays a short series and keeps nothing.  It wants ``make cluster``; exit 1 when anything was wrong.
 """
@@ -18,14 +19,15 @@ from typing import Any
 HERE = Path(__file__).parent
 TESTS = HERE.parents[1] / "tests" / "cluster"
 sys.path[:0] = [str(TESTS), str(HERE.parent / "cluster")]
-from kills import KILLS, SHARED  # noqa: E402
+from kills import KILLS, MORE, MORE_SHARED, SHARED  # noqa: E402
 from table import PAGE, RESULTS, page  # noqa: E402
 from trial import TROUBLES, play, play_together  # noqa: E402
 
 from cluster import Cluster  # noqa: E402
 from conftest import open_cluster  # noqa: E402
 
-TRIALS, WORKERS, AT_ONCE = 100, 4, 4
+TRIALS, MORE_TRIALS, WORKERS, AT_ONCE = 100, 18, 4, 4
+MORE_SEED = 500
 Case = tuple[int, str, str]
 
 
@@ -34,6 +36,14 @@ def cases(trials: int) -> Iterator[Case]:
     kinds = list(KILLS)
     for i in range(trials):
         yield i, kinds[i % len(kinds)], "nodes" if (i // len(kinds)) % 4 == 3 else "pod"
+
+
+def more_cases(trials: int) -> Iterator[Case]:
+    """Yield the cases of the other kinds, every third round with one pod an iteration."""
+    kinds = list(MORE)
+    for i in range(trials):
+        loop = "nodes" if (i // len(kinds)) % 3 == 2 else "pod"
+        yield MORE_SEED + i, kinds[i % len(kinds)], loop
 
 
 def played(cluster: Cluster, case: Case) -> dict[str, Any]:
@@ -50,11 +60,12 @@ def played(cluster: Cluster, case: Case) -> dict[str, Any]:
 
 def series(cluster: Cluster, todo: list[Case], *, keep: bool) -> int:
     """Play the cases; return how many went wrong."""
-    alone = [case for case in todo if case[1] not in SHARED]
+    shared = {**SHARED, **MORE_SHARED}
+    alone = [case for case in todo if case[1] not in shared]
     with ThreadPoolExecutor(WORKERS) as pool:
         wrong = sum(kept(line, keep=keep) for line in
                     pool.map(lambda case: played(cluster, case), alone))  # fmt: skip
-    for kind in SHARED:
+    for kind in shared:
         for loop in ("pod", "nodes"):
             seeds = [seed for seed, *rest in todo if rest == [kind, loop]]
             wrong += together(cluster, kind, loop, seeds, keep=keep)
@@ -101,12 +112,13 @@ def main() -> None:
     if words == ["page"]:
         PAGE.write_text(page())
         return
-    keep = words[:1] != ["try"]
-    trials = int(words[-1]) if words else TRIALS
+    keep, more = words[:1] != ["try"], words[:1] == ["more"]
+    trials = int(words[-1]) if words and words[-1].isdigit() else MORE_TRIALS if more else TRIALS
     done = set()
     if keep and RESULTS.exists():
         done = {json.loads(line)["seed"] % 1000 for line in RESULTS.read_text().splitlines()}
-    todo = [case for case in cases(trials) if case[0] not in done]
+    every = more_cases(trials) if more else cases(trials)
+    todo = [case for case in every if case[0] not in done]
     cluster = open_cluster(lambda name: None)
     wrong = series(cluster, todo, keep=keep)
     if wrong and not keep:

@@ -1,4 +1,4 @@
-"""What is done to a run: seven ways in which something of it, or under it, dies.
+"""What is done to a run: ten ways in which something of it, or under it, dies.
 
 Each takes the place and the run, and returns whether it hit anything.  Processes are known by what
 the kernel or the cluster's tool says of them, and ended by their id.
@@ -12,12 +12,15 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from cluster import Place
 
 BED = Path(__file__).resolve().parents[2] / "tests" / "cluster" / "bed"
 FIND_SECONDS = 5.0
+OOM_SECONDS = 15.0
+SPARE_BYTES = 256 * 1024
 DOWN_SECONDS = 2.0
 PORTS = {"apiserver": 6443, "workflow-controller": 9090}
 Kill = Callable[[Place, str], bool]
@@ -30,7 +33,48 @@ def _bed() -> None:
 
 
 def step_container(here: Place, run: str) -> bool:
-    """Kill the process of the step that runs now, as the kernel would (SIGKILL, also OOM)."""
+    """Kill the process of the step that runs now (SIGKILL)."""
+    found = _step(run)
+    if found is not None:
+        os.kill(found, signal.SIGKILL)
+    return found is not None
+
+
+def out_of_memory(here: Place, run: str) -> bool:
+    """Leave the step that runs now no memory beyond what it holds: the kernel kills it."""
+    found = _step(run)
+    group = None if found is None else _memory_group(found)
+    if found is None or group is None:
+        return False
+    limit, held = group / "memory.limit_in_bytes", group / "memory.stat"
+    before = limit.read_text()
+    resident = next(int(line.split()[1]) for line in held.read_text().splitlines()
+                    if line.startswith("rss "))  # fmt: skip
+    try:
+        limit.write_text(str(resident + SPARE_BYTES))
+    except OSError:  # it holds more already, and nothing can be taken from it
+        return False
+    end = time.monotonic() + OOM_SECONDS
+    while time.monotonic() < end:
+        if not Path(f"/proc/{found}").exists():
+            return True
+        time.sleep(0.1)
+    with suppress(OSError):
+        limit.write_text(before)
+    return False
+
+
+def _memory_group(process: int) -> Path | None:
+    """Return the folder of a process's memory control group (version 1 has one)."""
+    for line in Path(f"/proc/{process}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "memory":
+            return Path(f"/sys/fs/cgroup/memory{path}")
+    return None
+
+
+def _step(run: str) -> int | None:
+    """Return the process of the step that runs now, None when there is none for a while."""
     end = time.monotonic() + FIND_SECONDS
     while time.monotonic() < end:
         for folder in Path("/proc").glob("[0-9]*"):
@@ -39,10 +83,9 @@ def step_container(here: Place, run: str) -> bool:
             except OSError:
                 continue
             if _is_step(words, run):
-                os.kill(int(folder.name), signal.SIGKILL)
-                return True
+                return int(folder.name)
         time.sleep(0.05)
-    return False
+    return None
 
 
 def _is_step(words: list[bytes], run: str) -> bool:
@@ -54,6 +97,28 @@ def _is_step(words: list[bytes], run: str) -> bool:
 
 def pod(here: Place, run: str) -> bool:
     """Delete the pod of the step that runs now, without grace."""
+    name = _pod(here, run)
+    if name is not None:
+        here.cluster.kubectl("delete", "pod", "-n", here.name, name, "--force",
+                             "--grace-period=0", "--wait=false")  # fmt: skip
+    return name is not None
+
+
+def evicted(here: Place, run: str) -> bool:
+    """Evict the pod of the step that runs now, as the drain of a node does."""
+    name = _pod(here, run)
+    if name is None:
+        return False
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction",
+                "metadata": {"name": name, "namespace": here.name}}  # fmt: skip
+    path = f"/api/v1/namespaces/{here.name}/pods/{name}/eviction"
+    done = here.cluster.run("kubectl", "create", "--raw", path, "-f", "-",
+                            text=json.dumps(eviction))  # fmt: skip
+    return done.code == 0
+
+
+def _pod(here: Place, run: str) -> str | None:
+    """Return the pod of the step that runs now, None when there is none for a while."""
     end = time.monotonic() + FIND_SECONDS
     while time.monotonic() < end:
         found = json.loads(here.cluster.kubectl(
@@ -63,11 +128,9 @@ def pod(here: Place, run: str) -> bool:
         alive = [p["metadata"]["name"] for p in found
                  if p["status"]["phase"] in ("Pending", "Running")]  # fmt: skip
         if alive:
-            here.cluster.kubectl("delete", "pod", "-n", here.name, alive[0], "--force",
-                                 "--grace-period=0", "--wait=false")  # fmt: skip
-            return True
+            return str(alive[0])
         time.sleep(0.2)
-    return False
+    return None
 
 
 def _killed(name: str) -> bool:
@@ -105,6 +168,20 @@ def api_server(here: Place, run: str) -> bool:
     return True
 
 
+def node(here: Place, run: str) -> bool:
+    """Kill the kubelet, containerd and every container, and start the node again."""
+    _bed()
+    import node as machine
+    import processes
+
+    for name in ("kubelet", "containerd"):
+        processes.stop(name, seconds=0)
+    machine.clear()
+    time.sleep(DOWN_SECONDS)
+    machine.up()
+    return True
+
+
 def stop(here: Place, run: str) -> bool:
     """``argo stop``: exit handlers run."""
     return here.cluster.run("argo", "stop", run, "-n", here.name).code == 0
@@ -127,3 +204,6 @@ LOCAL: dict[str, Kill] = {"SIGKILL of the step": step_container, "pod deleted": 
 SHARED: dict[str, Kill] = {"controller killed": controller, "API server killed": api_server}
 """These hit every run there is, so they are tried with one run at a time."""
 KILLS = {**LOCAL, **SHARED}
+MORE_LOCAL: dict[str, Kill] = {"pod evicted": evicted, "out of memory": out_of_memory}
+MORE_SHARED: dict[str, Kill] = {"node restarted": node}
+MORE = {**MORE_LOCAL, **MORE_SHARED}

@@ -14,8 +14,8 @@ from random import Random
 from typing import Any
 
 import light
-from kills import KILLS, Kill
-from observing import Probe
+from kills import KILLS, MORE, Kill
+from visitors import Visitors
 
 from cluster import Cluster, Place, Trouble, until
 from crossfade import record
@@ -68,12 +68,15 @@ class Sampler(threading.Thread):
         self.join(30)
 
 
+ALL = {**KILLS, **MORE}
+
+
 def play(cluster: Cluster, kind: str, loop: str, seed: int) -> dict[str, Any]:
     """Play a trial until its kill has hit, and judge it."""
     rng = Random(seed)
     for _ in range(5):
         with prepared(cluster, loop) as (here, path):
-            found = _play(here, path, lambda h, run: _alone(h, run, rng, loop, KILLS[kind]))
+            found = _play(here, path, lambda h, run: _alone(h, run, rng, loop, ALL[kind]))
         if found is not None:
             return {"kind": kind, "loop": loop, "seed": seed, **found}
     raise Trouble(f"{kind}: five runs ended before they were hit")
@@ -93,7 +96,7 @@ def play_together(cluster: Cluster, kind: str, loop: str, seeds: Sequence[int]) 
         _sleep_until(at)
         if not struck.is_set():
             struck.set()
-            KILLS[kind](here, run)
+            ALL[kind](here, run)
             done.set()
         return done.wait(120) and not over
 
@@ -144,7 +147,7 @@ def prepared(cluster: Cluster, loop: str) -> Iterator[tuple[Place, Path]]:
 def _play(here: Place, path: Path, strike: Callable[[Place, str], bool]) -> dict[str, Any] | None:
     """Return what became of a run that was hit, None for one that could not be."""
     run = here.submit(path)
-    sampler, probe = Sampler(here), Probe(here.cluster.gateway, light.host(here.name), RATE)
+    sampler, probe = Sampler(here), Visitors(here.cluster.gateway, light.host(here.name), RATE)
     sampler.start()
     probe.start()
     try:

@@ -14,7 +14,8 @@ from typing import Any
 
 import light
 import results
-from observing import Probe, Watched
+from observing import Watched
+from visitors import Visitors
 
 from cluster import Cluster, Place, until
 from crossfade import record
@@ -76,7 +77,7 @@ def split(cluster: Cluster) -> None:
         options = {"loop": loop, "iterations": 10, "interval": 10, "qps": 20}
         with started(cluster, f"split-{loop}", **options) as (here, run, _):
             here.iteration(run, 1)
-            probe = Probe(cluster.gateway, light.host(here.name), rate=250)
+            probe = Visitors(cluster.gateway, light.host(here.name), rate=250)
             probe.start()
             here.outcome(run, 600)
             probe.stop()

@@ -9,7 +9,8 @@ Manifest = dict[str, Any]
 ECHO = Path(__file__).with_name("echo.py").read_text()
 BASELINE, CANDIDATE = "web-v1", "web-v2"
 GOOD, BETTER = {"REWARD": "0.4"}, {"REWARD": "0.8"}
-PROMETHEUS = "http://prometheus.monitoring.svc.cluster.local:9090"
+STORE = "prometheus.monitoring.svc.cluster.local"
+PROMETHEUS = f"http://{STORE}:9090"
 GATEWAY = "http://istio-ingressgateway.istio-system.svc.cluster.local"
 ACCEPT = ["V9", "V26", "D30"]
 QUERIES = {
@@ -65,6 +66,12 @@ def service(name: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
             "spec": {"selector": {"app": name},
                      "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}}  # fmt: skip
+
+
+def alias(name: str, target: str) -> Manifest:
+    """Return a Service that is another name for a host."""
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+            "spec": {"type": "ExternalName", "externalName": target}}  # fmt: skip
 
 
 def route(namespace: str, weights: tuple[int, int] = (100, 0)) -> Manifest:
