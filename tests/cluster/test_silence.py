@@ -10,10 +10,10 @@ from typing import Any
 
 import light
 import pytest
+from visitors import Visitors
 
 from cluster import Place
 from crossfade import record
-from visitors import Visitors
 
 Places = Callable[[str], Place]
 SILENT_SECONDS = 40.0
