@@ -57,7 +57,8 @@ class World:
         """Return what holds in interval k, by version."""
         values = self.later[what] if k >= self.change_at and what in self.later else None
         found = np.array(getattr(self, what) if values is None else values, float)
-        found = np.pad(found, (0, self.versions - len(found)), mode="edge")
+        if len(found) < self.versions:
+            found = np.append(found, [found[-1]] * (self.versions - len(found)))
         return found * self.drift(k) if what == "reward" and self.drift else found
 
 
@@ -143,6 +144,8 @@ WORLDS = (
     World("A/A, rewards delayed 30 s", False, delay=3, rules={"delay": 16}),
     World("A/A, 25 % of reads fail", False, lost=0.25),
     World("A/A, sticky users, dispersion 4.8", False, users=(20, 0.2), rules={"dispersion": 4.8}),
+    World("A/A, sticky users, dispersion: auto", False, users=(20, 0.2),
+          rules={"dispersion": "auto"}),
     World("3 versions, all equal", False, reward=(0.30, 0.30, 0.30)),
     World("reward -10 %", False, reward=(0.30, 0.27)),
     World("reward +40 %, errors 2 %", False, UP, errors=(0.002, 0.02)),

@@ -21,7 +21,7 @@ class Process:
     interval as the one in which a fault began, interval k by 1/(k(k+1)), which sums to 1: it
     notices a change in interval 20 although 19 good ones precede, and Ville's inequality still
     holds for the whole run (F3; Shin, Ramdas and Rinaldo, e-detectors).  ``most`` is the most
-    evidence that there has been at any look, None before the first.
+    evidence that there has been at any look: of an alarm, and before the first look, None.
     """
 
     log: Array
@@ -41,6 +41,8 @@ class Process:
             prior = -np.log(looks * (looks + 1.0))
             log = np.logaddexp(log, prior) if self.looks else np.full_like(log, prior)
         grown = Process(log + np.asarray(increments, float), looks, self.restarts)
+        if self.restarts:  # an alarm is answered at the look it rings
+            return grown
         now = grown.evidence()
         return replace(grown, most=now if self.most is None else np.maximum(self.most, now))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from crossfade.evidence.clustering import design_effect, scattered, unscattered
 from crossfade.evidence.effects import chosen
 from crossfade.evidence.increments import EFFECTS, ODDS, common_mean, pair, rate
 from crossfade.evidence.process import Process
@@ -23,9 +24,9 @@ class Trial:
 
     Evidence: ``fails`` and ``passes`` (V, J), ``better`` (V, V: row better than column), ``worse``
     than the baseline (V), ``split`` (V, 2).  Totals: ``requests`` and ``reward`` (V), ``judged``
-    and ``bad`` (V, J).  ``live`` candidates may still win, ``led`` ones are proven better already;
-    ``winner`` is baking for ``left`` more intervals.  ``tilts`` are the effects looked for, none
-    before the first comparison.
+    and ``bad`` (V, J); ``scatter`` (V, 4) is of module ``clustering``.  ``live`` candidates may
+    still win, ``led`` ones are proven better already; ``winner`` is baking for ``left`` more
+    intervals.  ``tilts`` are the effects looked for, none before the first comparison.
     """
 
     fails: Process
@@ -37,6 +38,7 @@ class Trial:
     judged: Array
     bad: Array
     reward: Array
+    scatter: Array
     live: tuple[bool, ...]
     led: tuple[bool, ...]
     weights: tuple[int, ...]
@@ -49,7 +51,6 @@ class Trial:
     agreed: int = 0
     winner: int | None = None
     left: int = 0
-    scatter: tuple[float, int] = (1.0, 1)
     tilts: tuple[float, ...] = ()
 
     @property
@@ -76,6 +77,7 @@ def begin(rules: Rules, design: Design) -> Trial:
         judged=np.zeros((v, j)),
         bad=np.zeros((v, j)),
         reward=np.zeros(v),
+        scatter=unscattered(v),
         live=(False, *[True] * (v - 1)),
         led=tuple([not design.rewarded] * v),
         weights=weights,
@@ -143,18 +145,18 @@ def _compared(
         return trial
     rewards, requests = interval.reward / effect, interval.requests / effect
     guess = common_mean(float(trial.reward.sum()), float(trial.requests.sum()))
-    spread = max(trial.scatter[0] / trial.scatter[1], 1.0) if rules.dispersion == "auto" else 1.0
+    spread = design_effect(trial.scatter) if rules.dispersion == "auto" else 1.0
     share = np.asarray(trial.weights, float) if rules.delay else requests
     tilts = trial.tilts
     if not tilts and requests[0] and requests[1:].any():
         tilts = chosen(trial, rules, design)
-    grid = np.asarray(tilts or EFFECTS)
+    grid, counts = np.asarray(tilts or EFFECTS), rules.reward == "count" or rules.delay > 0
 
     def increments(others: slice, tilts: Array) -> Array:
         """Return what every version (rows) adds above each of the others (columns)."""
         own, n, s = (x[:, None, None] for x in (rewards, requests, share))
         other, m, t = (x[None, others, None] for x in (rewards, requests, share))
-        if rules.reward == "count" or rules.delay:
+        if counts:
             found = rate(own, own + other, s / np.maximum(s + t, TINY), tilts)
         else:
             found = pair(own, n, other, m, guess=guess, tilt=tilts)
@@ -167,18 +169,6 @@ def _compared(
         trial,
         better=trial.better.updated(better / spread),
         worse=trial.worse.updated(worse / spread),
-        scatter=_scatter(trial, requests, rewards),
+        scatter=scattered(trial.scatter, requests, rewards, counts=counts),
         tilts=tilts,
     )
-
-
-def _scatter(trial: Trial, requests: Array, rewards: Array) -> tuple[float, int]:
-    """Return squared scores over their variance, and how many: overdispersion so far (F12)."""
-    total, count = trial.scatter
-    for i in range(1, trial.versions):
-        n, r = requests[0] + requests[i], rewards[0] + rewards[i]
-        variance = requests[0] * requests[i] * r * max(n - r, 0) / max(n * n * (n - 1), 1)
-        if variance > 1:
-            total += (rewards[i] - requests[i] * r / n) ** 2 / variance
-            count += 1
-    return float(total), count

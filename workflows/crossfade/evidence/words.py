@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from crossfade.evidence import judging, thresholds
+from crossfade.evidence.clustering import design_effect
 from crossfade.evidence.limits import Limit, Plan
 from crossfade.evidence.needs import requests_needed
 from crossfade.evidence.rules import POINTS, Design, Rules
@@ -195,6 +196,8 @@ class Story:
         if self.design.rewarded and better < self._needed_better:
             reward = self.experiment.spec.criteria.rewards[0].metric
             lacks.append(f"better {reward} {ratio(better)} of {ratio(self._needed_better)}")
+            if self.rules.dispersion == "auto" and math.isinf(design_effect(self.trial.scatter)):
+                lacks.append("how far users' requests belong together is not known yet")
         return f"{self.names[i]}: {', '.join(lacks) or 'proven, to be confirmed'}"
 
     def _lack(self, i: int, j: int, threshold: float) -> str:

@@ -1,0 +1,73 @@
+"""How much requests belong together, estimated from how rewards scatter from interval to interval.
+
+Where users stay with a version, one user's requests are worth less than as many of different users:
+increments are divided by the design effect (F12).  What is estimated here from intervals that are
+over is its upper end, since a value that is too low promotes equals: the mean of squared residuals,
+about a lift that may be real, over a low quantile of what it would be without clusters.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+SQUARES, COUNT, SHIFT, WEIGHT = range(4)
+"""Columns, by version: sum of squared residuals, how many, sums of differences and variances."""
+LOW = -0.8416
+"""The standard normal's 20 % quantile: one estimate in five is too low."""
+LEAST_VARIANCE = 0.5
+"""Rewards so few that an interval's difference says nothing are left out."""
+LEAST_COUNT = 2
+
+
+def unscattered(versions: int) -> Array:
+    """Return the table (V, 4) before the first interval."""
+    return np.zeros((versions, 4))
+
+
+def scattered(before: Array, requests: Array, rewards: Array, *, counts: bool) -> Array:
+    """Return the table (V, 4) after an interval; ``requests`` and ``rewards`` (V).
+
+    ``counts`` is for rewards that may be several a request: shares of Poisson counts.
+    """
+    after = before.copy()
+    for i in range(1, len(requests)):
+        difference, variance = _difference(requests, rewards, i, counts=counts)
+        if variance < LEAST_VARIANCE:
+            continue
+        known = before[i, WEIGHT]
+        if known:
+            expected = variance * before[i, SHIFT] / known
+            unsure = variance * (1 + variance / known)
+            after[i, SQUARES] += (difference - expected) ** 2 / unsure
+            after[i, COUNT] += 1
+        after[i, SHIFT] += difference
+        after[i, WEIGHT] += variance
+    return after
+
+
+def _difference(requests: Array, rewards: Array, i: int, *, counts: bool) -> tuple[float, float]:
+    """Return a version's rewards above its share, and their variance were all users alike."""
+    n, r = float(requests[0] + requests[i]), float(rewards[0] + rewards[i])
+    if n <= 1:
+        return 0.0, 0.0
+    share = float(requests[i]) / n
+    difference = float(rewards[i]) - share * r
+    spread = share * (1 - share) * r
+    return difference, spread if counts else spread * max(n - r, 0.0) / (n - 1)
+
+
+def design_effect(table: Array) -> float:
+    """Return the upper end of the design effect, at least 1; infinite while nothing is known.
+
+    The chi-square quantile is that of Wilson and Hilferty.
+    """
+    squares, count = float(table[:, SQUARES].sum()), float(table[:, COUNT].sum())
+    if count < LEAST_COUNT:
+        return math.inf
+    part = 2 / (9 * count)
+    return max(1.0, squares / (count * (1 - part + LOW * math.sqrt(part)) ** 3))
