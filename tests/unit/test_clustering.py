@@ -1,0 +1,82 @@
+"""How far requests belong together, estimated from intervals."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from crossfade.evidence.clustering import COUNT, design_effect, scattered, unscattered
+from crossfade.evidence.rules import Design, Interval, Rules
+from crossfade.evidence.trial import Trial, absorb, begin
+
+N, SEED = 400, 20261126
+
+
+def drawn(users: int, lift: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return requests and rewards of two versions; each user has a rate, of variance p(1-p)/5."""
+    n, means = np.array([N, N]), np.array([0.3, 0.3 * (1 + lift)])
+    if users > 1:
+        count = N // users
+        means = np.array([rng.beta(4 * m, 4 * (1 - m), count).mean() for m in means])
+    return n.astype(float), rng.binomial(n, means).astype(float)
+
+
+def estimates(users: int, lift: float = 0.0, intervals: int = 30) -> list[float]:
+    rng, found = np.random.default_rng(SEED), []
+    for _ in range(60):
+        table = unscattered(2)
+        for _ in range(intervals):
+            table = scattered(table, *drawn(users, lift, rng), counts=False)
+        found.append(design_effect(table))
+    return found
+
+
+def test_nothing_is_known_before_two_residuals() -> None:
+    table = unscattered(2)
+    for expected in (True, True, True):
+        assert math.isinf(design_effect(table)) is expected
+        table = scattered(table, *drawn(1, 0.0, np.random.default_rng(1)), counts=False)
+    assert table[1, COUNT] == 2
+    assert design_effect(table) >= 1
+
+
+@pytest.mark.parametrize("lift", [0.0, 0.4])
+def test_alike_requests_count_nearly_in_full_whatever_the_lift(lift: float) -> None:
+    assert 1.0 <= float(np.median(estimates(1, lift))) < 1.6
+
+
+def test_users_of_twenty_requests_are_seen_to_belong_together() -> None:
+    """The design effect is 1 + 19 * 0.2 = 4.8; four estimates in five are above it."""
+    found = estimates(20)
+    assert np.mean(np.array(found) >= 4.8) > 0.65
+    assert np.median(found) < 9
+
+
+def test_counts_scatter_as_counts_do() -> None:
+    rng, table = np.random.default_rng(SEED), unscattered(2)
+    for _ in range(40):
+        n = np.array([N, N], float)
+        table = scattered(table, n, rng.poisson(1.5 * n).astype(float), counts=True)
+    assert design_effect(table) < 2
+
+
+def test_too_few_rewards_say_nothing() -> None:
+    table = scattered(unscattered(2), np.array([9.0, 1.0]), np.array([1.0, 0.0]), counts=False)
+
+    assert (table == 0).all()
+
+
+def test_no_evidence_is_taken_from_users_before_anything_is_known_of_them() -> None:
+    rules, design = Rules(dispersion="auto"), Design(2, (), True, 30)
+    trial: Trial = begin(rules, design)
+    seen: list[float] = []
+    for _ in range(4):
+        n = np.array([500.0, 500.0])
+        none = np.zeros((2, 0))
+        trial = absorb(trial, Interval(n, none, none, none, n * [0.3, 0.6]), rules, design)
+        seen.append(float(trial.better.evidence()[1, 0]))
+
+    assert seen[:3] == [0.0, 0.0, 0.0]
+    assert seen[3] > 1
