@@ -61,10 +61,8 @@ cluster-bench: cluster  ## long measurements there: drift, split, 1,000 iteratio
 chaos: cluster  ## a few kills at random points of real rollouts (python bench/chaos: all 100)
 	$(BIN)/python bench/chaos try $(KILLS)
 
-audit: .venv/.ready  ## known vulnerabilities of what is pinned (wants an advisory database)
-	$(PYTHON) -m venv .venv-audit
-	.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
-	.venv-audit/bin/pip-audit --requirement constraints.txt --disable-pip --no-deps
+audit:  ## known vulnerabilities of what is pinned (wants PyPI's advisory database)
+	@$(PYTHON) scripts/audit
 
 bench-decisions: .venv/.ready  ## how often each rule promotes what it should not (about 40 min)
 	$(BIN)/python bench/decisions
