@@ -9,7 +9,8 @@ import pytest
 
 from crossfade import Rollout
 from crossfade.cli.plan import shapes
-from crossfade.simulation import Version, World, play, summary
+from crossfade.report.plot import plot, shares
+from crossfade.simulation import Played, Version, World, play, summary
 from crossfade.spec.rollout import Bundle, Policy
 from crossfade.verdict import Outcome
 
@@ -58,3 +59,17 @@ def test_a_seed_gives_the_same_runs(bundle: Bundle) -> None:
     assert twice[0] == twice[1]
     assert twice[0].outcome in Outcome
     assert all(sum(weights) == 100 for weights in twice[0].weights)
+
+
+def test_the_plot_shows_every_run_to_the_end_and_escapes_its_words() -> None:
+    ended = [Played(Outcome.PROMOTED, 1, 2, 90.0, 0.0, ((80, 20), (50, 50))),
+             Played(Outcome.ROLLED_BACK, 0, 1, 10.0, 3.0, ((100, 0),))]  # fmt: skip
+
+    assert shares(ended[0], 4) == [0, 20, 100, 100, 100]
+    assert shares(ended[1], 4) == [0, 0, 0, 0, 0]
+    told = {"policy": "evidence", **summary(ended)}
+    text = plot("<b>", told, [("lift", "+10 %")], ended, 4)
+    assert "&lt;b&gt;: 2 simulated runs" in text
+    assert "<b>" not in text
+    assert text.count('class="one"') == 2
+    assert "50.0 %" in text

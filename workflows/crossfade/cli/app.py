@@ -82,6 +82,7 @@ def simulate(
     reward_lift: Annotated[float, typer.Option(help="by how much candidates are better")] = 0.1,
     runs: Annotated[int, typer.Option(min=1, max=100_000)] = 200,
     seed: int = 1,
+    page: Annotated[Path | None, typer.Option("--plot", help="also write an HTML page")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Play the experiment many times with a candidate as supposed, and tell how it ends."""
@@ -89,7 +90,7 @@ def simulate(
 
     raise typer.Exit(run(paths, settings or [], policy, rps=rps, runs=runs, seed=seed,
                          errors=(error_rate, candidate_error_rate),
-                         reward=(reward, reward_lift), as_json=as_json))  # fmt: skip
+                         reward=(reward, reward_lift), as_json=as_json, page=page))  # fmt: skip
 
 
 @app.command("compile")

@@ -14,7 +14,8 @@ from crossfade.cli.loading import bundle_of, read
 from crossfade.cli.output import err, out, show_findings
 from crossfade.cli.plan import shapes
 from crossfade.errors import SpecError
-from crossfade.simulation import Version, World, play, summary
+from crossfade.report.plot import plot, shares
+from crossfade.simulation import Played, Version, World, play, summary
 from crossfade.spec.requests import request_rate
 
 BARS = 40
@@ -23,6 +24,7 @@ BARS = 40
 def run(
     paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, rps: float | None,
     errors: tuple[float, float], reward: tuple[float, float], runs: int, seed: int, as_json: bool,
+    page: Path | None = None,
 ) -> int:  # fmt: skip
     """Print how the runs ended; ``errors`` and ``reward`` are (baseline, candidate or lift)."""
     loaded = read(paths, settings, policy)
@@ -40,7 +42,11 @@ def run(
     turns = track(range(runs), "simulating", console=err, transient=True)
     played = [play(experiment, bundle.policy, known, world, rng) for _ in turns]
     told = {"policy": bundle.policy.name, **summary(played)}
-    weights = _mean_weights([run.weights for run in played], experiment.iterations)
+    if page is not None:
+        supposed = _supposed(rate, errors, reward)
+        text = plot(experiment.name, told, supposed, played, experiment.iterations)
+        page.write_text(text, encoding="utf-8")
+    weights = _mean_weights(played, experiment.iterations)
     if as_json:
         print(json.dumps({**told, "candidate_weight": weights}, indent=1))
     else:
@@ -62,10 +68,19 @@ def _show(told: dict[str, Any], weights: list[float]) -> None:
         out.print(f"  {k:4} {weight:5.1f}  {'#' * round(BARS * weight / 100)}")
 
 
-def _mean_weights(paths: list[tuple[tuple[int, ...], ...]], iterations: int) -> list[float]:
+def _supposed(
+    rate: float, errors: tuple[float, float], reward: tuple[float, float]
+) -> list[tuple[str, str]]:
+    return [
+        ("requests a second", f"{rate:g}"),
+        ("bad values of the baseline", f"{errors[0]:.3%}"),
+        ("bad values of a candidate", f"{errors[1]:.3%}"),
+        ("reward of the baseline", f"{reward[0]:g}"),
+        ("lift of a candidate's reward", f"{reward[1]:+.1%}"),
+    ]
+
+
+def _mean_weights(played: Sequence[Played], iterations: int) -> list[float]:
     """Return the candidates' mean share after each iteration; an ended run keeps its last one."""
-    total = np.zeros(iterations)
-    for path in paths:
-        shares = [100 - weights[0] for weights in path]
-        total += np.array(shares + [shares[-1]] * (iterations - len(shares)))
-    return [round(float(value), 2) for value in total / len(paths)]
+    total = np.sum([shares(run, iterations)[1:] for run in played], axis=0)
+    return [round(float(value), 2) for value in total / len(played)]

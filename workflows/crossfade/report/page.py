@@ -39,7 +39,7 @@ def page(entries: Sequence[Entry]) -> str:
     experiment, policy = record.read_header(entries)
     decided = record.of_type(entries, "decision")
     last = record.read_decision(decided[-1]) if decided else None
-    return _template().render(
+    return template("report.html").render(
         experiment=experiment,
         policy=policy.name,
         run=entries[0]["run"],
@@ -61,11 +61,12 @@ def page(entries: Sequence[Entry]) -> str:
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """Return a page's template: every text is escaped, and a missing value is an error."""
     loader = PackageLoader("crossfade.report", "templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    return environment.get_template("report.html")
+    return environment.get_template(name)
 
 
 def _time(value: Any) -> str:
