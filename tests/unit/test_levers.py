@@ -39,7 +39,7 @@ def after_first(design: Design = DESIGN, *, requests: float = 500, mean: float =
 def test_effects_are_those_that_the_iterations_can_prove() -> None:
     found = chosen(after_first(), Rules(), DESIGN)
 
-    smallest = math.sqrt(2 * math.log(25) / (500 * 29 / 4 * 0.3 * 0.7))
+    smallest = math.sqrt(2 * math.log(1 / 0.0325) / (500 * 29 / 4 * 0.3 * 0.7))
     assert [each / smallest for each in found] == pytest.approx(STEPS, rel=0.01)
 
 
@@ -109,11 +109,13 @@ def test_the_order_of_candidates_changes_nothing(order: list[int], seed: int) ->
             break
 
 
-def test_the_first_raise_is_a_quarter_where_the_risk_budget_allows_it() -> None:
+def test_a_raise_goes_to_a_quarter_where_the_risk_budget_allows_it() -> None:
     quiet, busy = (replace(after_first(requests=n), weights=(100, 0)) for n in (50, 500))
+    known = replace(busy, weights=(96, 4), judged=np.array([[0.0], [900.0]]))
 
     assert schedule(quiet, Rules(), DESIGN) == (75, 25)
     assert schedule(busy, Rules(), DESIGN) == (96, 4), "20 requests an interval"
+    assert schedule(known, Rules(), DESIGN) == (75, 25)
 
 
 def test_a_proof_stands_when_a_little_is_taken_back_but_not_when_much_is() -> None:

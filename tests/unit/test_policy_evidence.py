@@ -284,15 +284,15 @@ def test_ten_minutes_without_a_metric_store_only_hold() -> None:
 
     def world(k: int, version: str, n: float) -> dict[str, Reading]:
         lost = {key: Reading(None, "connection refused") for key in SHAPES}
-        return lost if 4 <= k <= 63 else readings(n, **(GOOD if version == "v1" else better))
+        return lost if 3 <= k <= 62 else readings(n, **(GOOD if version == "v1" else better))
 
     spec = experiment(iterations=120)
     spec = spec.model_copy(update={"spec": spec.spec.model_copy(update={
         "duration": spec.spec.duration.model_copy(update={"interval_seconds": 10})})})  # fmt: skip
     found = play(world, spec)
 
-    silent = found[3:63]
+    silent = found[2:62]
     assert {d.outcome for d in silent} == {None}
-    assert {d.weights["v2"] for d in silent} == {found[2].weights["v2"]}
-    assert found[63].weights["v2"] > found[62].weights["v2"]
+    assert {d.weights["v2"] for d in silent} == {found[1].weights["v2"]}
+    assert found[62].weights["v2"] > found[61].weights["v2"]
     assert found[-1].outcome is Outcome.PROMOTED

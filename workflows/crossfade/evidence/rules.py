@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Array = NDArray[np.float64]
 
 FIRST = 25
-"""Percent that the first raise may be, as far as the risk budget allows it."""
+"""Percent that a raise may always go to, as far as the risk budget allows it."""
 POINTS = 3
 """How often in a row a limit of a bare value must hold, or be broken, to count."""
 
@@ -22,8 +22,9 @@ class Rules(BaseModel):
 
     ``alpha``, ``alpha_rollback`` and ``alpha_split`` bound false promotion, false rollback and a
     false split alarm, each over the whole run.  ``increment`` and ``max_weight`` are percent;
-    ``ramp`` says whether a raise may be ``increment`` at most, or the weight again where that is
-    more and ``FIRST`` at first (``doubling``), or as much as the risk budget allows (``risk``).
+    ``ramp`` says whether a raise may be ``increment`` at most (``steps``), or the weight again, or
+    up to ``FIRST``, whichever is most (``doubling``), or as far as the risk budget allows
+    (``risk``); the budget limits all of them.
     ``effects`` says which effects are looked for: the same ones always (``fixed``), those that can
     be proven in the iterations there are (``horizon``), or, as a number, a relative lift and more
     (0.1: 10 %).  ``risk_budget`` is bad requests above a limit that one interval may cost;

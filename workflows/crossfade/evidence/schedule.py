@@ -36,7 +36,7 @@ def _raised(weight: int, top: int, cap: float, rules: Rules) -> int:
     least = max(1, int(cap))
     if cap < weight:
         return least if cap < weight / 2 else weight
-    again = max(rules.increment, weight or FIRST)
+    again = max(rules.increment, weight, FIRST - weight)
     step = {"steps": rules.increment, "doubling": again, "risk": 100}
     return max(weight, min(weight + step[rules.ramp], top, least))
 

@@ -6,7 +6,7 @@ import math
 
 from crossfade.evidence.rules import Design, Rules
 
-BETTER_PART = 0.8
+BETTER_PART = 0.65
 """The part of alpha that a wrong "better" may cost; the rest is for "the baseline fails itself".
 
 Either lets a candidate win, so together they must stay within alpha (decision.md section 5 accepts
