@@ -13,7 +13,7 @@ from crossfade_steps.beginning import beginning
 from crossfade_steps.iteration import iterate
 from crossfade_steps.run import Ended, Run, Stopped
 from crossfade_steps.safety import Phase
-from crossfade_steps.versions import hosts, objects_of, version_objects
+from crossfade_steps.versions import hosts, objects_of, serving, version_objects
 
 
 def conduct(run: Run) -> Ended:
@@ -108,12 +108,12 @@ def _settle(run: Run, ended: Ended) -> Ended:
 
 
 def clean_up(run: Run, deployed: deploy.Deployed, ended: Ended) -> None:
-    """Remove the candidates' copies that this run made, unless traffic still needs one."""
+    """Remove the candidates' copies that this run made, but never one that traffic may reach."""
     if ended.outcome is Outcome.PROMOTION_FAILED:
         return
     if ended.outcome is Outcome.PROMOTED and not run.bundle.promote.get(ended.winner or ""):
         return
-    objects = deployed.objects
-    kept = set(objects.get(run.baseline, ()))
+    objects, serves = deployed.objects, serving(run)
+    kept = {name for v in (run.baseline, *serves) for name in objects.get(v, ())}
     names = [n for v in run.versions[1:] for n in objects.get(v.name, ()) if n not in kept]
     safety.clean_up(run, deployed.created, tuple(names))

@@ -22,6 +22,8 @@ from crossfade_steps.run import Run
 from crossfade_steps.safety import Phase, enter, settle
 from crossfade_steps.versions import objects_of
 
+OWN_COPY = "the promote documents take no version's place"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -33,6 +35,11 @@ class Plan:
     promoted_version: str | None
     host: tuple[str, int] | None
     own_host: tuple[str, int] | None
+
+    @property
+    def keeps_own_copy(self) -> bool:
+        """Return whether nothing says where traffic should go: it stays on the winner's copy."""
+        return self.promoted_version is None and not self.routes
 
 
 def promote(run: Run, plan: Plan) -> str:
@@ -49,6 +56,8 @@ def promote(run: Run, plan: Plan) -> str:
     _replace(run, plan)
     _prove_copy(run, plan, model)
     _shift(run, plan, model)
+    if plan.keeps_own_copy:
+        return f"{plan.winner}'s own copy serves all traffic: {OWN_COPY}"
     return f"{plan.winner} serves all traffic from its promoted copy"
 
 
@@ -127,9 +136,9 @@ def prove_gateway(run: Run, plan: Plan, model: str) -> None:
 
 def _settled_weights(run: Run, plan: Plan) -> dict[str, int]:
     """Return the weights as the promote documents left them: an empty mapping means theirs."""
-    if plan.routes or plan.promoted_version is None:
+    if plan.routes:
         return {}
-    return run.only(plan.promoted_version)
+    return run.only(plan.promoted_version or plan.winner)
 
 
 def _stored(run: Run, manifest: Manifest) -> Object | None:

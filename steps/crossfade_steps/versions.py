@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from crossfade.spec.ownership import single_owner
+from crossfade.errors import CrossfadeError, SpecError
+from crossfade.spec.ownership import known_manifests, single_owner
 from crossfade_steps.deploy import parse_name
 from crossfade_steps.run import Run
 
@@ -25,12 +27,60 @@ def objects_of(run: Run, version: str) -> tuple[str, ...]:
     host = hosts(run).get(version)
     if host is None:
         return ()
-    return single_owner(version, host[0], run.bundle.deploy, run.bundle.namespace)
+    bundle = run.bundle
+    known = known_manifests(bundle.deploy, bundle.promote, bundle.namespace)
+    return single_owner(version, host[0], known, bundle.namespace)
 
 
 def hosts(run: Run) -> dict[str, tuple[str, int]]:
     """Return each version's destination as (host, port), where its routing object names one."""
     return run.router.hosts(run.bundle.deploy)
+
+
+def serving(run: Run) -> frozenset[str]:
+    """Return the versions that may get traffic now; all of them where it cannot be known.
+
+    Route documents of a promotion may have replaced the routes whose weights are read: then a
+    version serves when its host is still named by the routing object.
+    """
+    every = frozenset(version.name for version in run.versions)
+    try:
+        return frozenset(name for name, weight in run.router.read().weights.items() if weight)
+    except SpecError:
+        return _named_by_routes(run, every)
+    except CrossfadeError:
+        return every
+
+
+def _named_by_routes(run: Run, every: frozenset[str]) -> frozenset[str]:
+    try:
+        known = hosts(run)
+        keys = run.router.keys()
+        stored = [run.objects.get(key) for key in keys]
+    except CrossfadeError:
+        return every
+    named = {text for item in stored if item is not None for text in _texts(item.get("spec"))}
+    return frozenset(name for name in every
+                     if name not in known or _forms(known[name][0]) & named)  # fmt: skip
+
+
+def _forms(host: str) -> set[str]:
+    """Return the ways in which a Service's host is written."""
+    service, _, rest = host.partition(".")
+    namespace = rest.partition(".")[0]
+    return {host, service, f"{service}.{namespace}", f"{service}.{namespace}.svc"}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a document."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
 
 
 def not_ready(run: Run, old: Mapping[str, int], new: Mapping[str, int]) -> str | None:

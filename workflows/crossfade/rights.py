@@ -15,7 +15,7 @@ from crossfade.contract import ACCOUNT
 from crossfade.errors import SpecError
 from crossfade.routes import references_by_object, resolve
 from crossfade.spec.names import dns_name, lock_name
-from crossfade.spec.ownership import WORKLOADS, object_name, single_owner
+from crossfade.spec.ownership import WORKLOADS, known_manifests, object_name, single_owner
 from crossfade.spec.rollout import Bundle, JobLoad, Manifest
 from crossfade.spec.source import mapped
 
@@ -140,9 +140,10 @@ def _workloads(bundle: Bundle, version: str) -> tuple[str, ...]:
         for manifest in bundle.deploy:
             if _key(manifest, bundle.namespace) == key:
                 host = resolve(manifest, references).hosts().get(version)
-                return () if host is None else single_owner(
-                    version, host[0], bundle.deploy, bundle.namespace
-                )  # fmt: skip
+                if host is None:
+                    return ()
+                known = known_manifests(bundle.deploy, bundle.promote, bundle.namespace)
+                return single_owner(version, host[0], known, bundle.namespace)
     return ()
 
 

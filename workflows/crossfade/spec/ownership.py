@@ -2,7 +2,8 @@
 
 ``iris-default.ns-baseline.svc.cluster.local`` is the Service that Seldon makes for predictor
 ``default`` of SeldonDeployment ``ns-baseline/iris``; a plain Service belongs to the Deployments
-whose pods it selects; a KServe host starts with the InferenceService's name.
+whose pods it selects; a KServe host starts with the InferenceService's name.  A Service that is in
+no document was there before: then the Deployment of its name is taken.
 """
 
 from __future__ import annotations
@@ -36,7 +37,21 @@ def owners(host: str, manifests: Iterable[Manifest], default_namespace: str) -> 
     for manifest in _in_namespace(manifests, namespace, default_namespace):
         if _serves(manifest, service, manifests):
             found.append(object_name(manifest, default_namespace))
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
+
+
+def known_manifests(
+    deploy: Iterable[Manifest], promote: Mapping[str, Iterable[Manifest]], default_namespace: str
+) -> tuple[Manifest, ...]:
+    """Return what is deployed, and of what is promoted only the objects that are not.
+
+    A baseline that was in production before is often named by the promote documents alone.
+    """
+    found = {object_name(manifest, default_namespace): manifest for manifest in deploy}
+    for manifests in promote.values():
+        for manifest in manifests:
+            found.setdefault(object_name(manifest, default_namespace), manifest)
+    return tuple(found.values())
 
 
 def single_owner(
@@ -72,7 +87,8 @@ def _serves(manifest: Manifest, service: str, manifests: Iterable[Manifest]) -> 
     if kind == "InferenceService":
         return service in (name, f"{name}-predictor", f"{name}-predictor-default")
     if kind in ("Deployment", "StatefulSet"):
-        return any(_selects(other, service, manifest) for other in manifests)
+        services = [other for other in manifests if _is_service(other, service, manifest)]
+        return any(_selects(other, manifest) for other in services) if services else name == service
     return False
 
 
@@ -84,11 +100,14 @@ def _seldon_services(manifest: Manifest, name: str) -> set[str]:
     return services
 
 
-def _selects(service: Manifest, name: str, workload: Manifest) -> bool:
+def _is_service(service: Manifest, name: str, workload: Manifest) -> bool:
     if service.get("kind") != "Service" or look(service, ("metadata", "name")) != name:
         return False
-    if look(service, ("metadata", "namespace")) != look(workload, ("metadata", "namespace")):
-        return False
+    own, other = (look(m, ("metadata", "namespace")) for m in (service, workload))
+    return bool(own == other)
+
+
+def _selects(service: Manifest, workload: Manifest) -> bool:
     selector = mapped(service, ("spec", "selector"))
     labels = mapped(workload, ("spec", "template", "metadata", "labels"))
     return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
