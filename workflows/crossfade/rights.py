@@ -121,7 +121,7 @@ def _applied(bundle: Bundle) -> set[str]:
 def _removed(bundle: Bundle) -> set[str]:
     """Return the candidates' workloads; every workload where the routes do not tell whose it is."""
     try:
-        known = [_workloads(bundle, version.name) for version in bundle.experiment.versions]
+        known = [workloads_of(bundle, version.name) for version in bundle.experiment.versions]
     except SpecError:
         known = []
     if all(known) and known:
@@ -129,7 +129,8 @@ def _removed(bundle: Bundle) -> set[str]:
     return {object_name(m, bundle.namespace) for m in bundle.deploy if m.get("kind") in WORKLOADS}
 
 
-def _workloads(bundle: Bundle, version: str) -> tuple[str, ...]:
+def workloads_of(bundle: Bundle, version: str) -> tuple[str, ...]:
+    """Return a version's workloads as far as the documents tell, as ``Kind/namespace/name``."""
     named = bundle.versions.get(version)
     if named is not None and named.objects:
         return named.objects

@@ -8,8 +8,9 @@ from typing import Any
 
 from crossfade.errors import Severity, SpecError
 from crossfade.lint.rule import Context, Place, rule
+from crossfade.rights import workloads_of
 from crossfade.routes import kinds, references_by_object, resolve
-from crossfade.spec.ownership import WORKLOADS
+from crossfade.spec.ownership import WORKLOADS, object_name
 from crossfade.spec.requests import fortio_command, runs_fortio
 from crossfade.spec.source import Document, listed, look
 
@@ -51,6 +52,32 @@ def route_vanishes(context: Context) -> Iterator[Place]:
                     resolve(document.data, references)
                 except SpecError as error:
                     yield Place(document, ("spec",), str(error))
+
+
+@rule(
+    "Place",
+    "promote documents that take no version's place",
+    "put the baseline's workload among them, or name it under spec.versions.NAME.objects",
+)
+def nobody_s_place(context: Context) -> Iterator[Place]:
+    """Find promotions after which the winner's own copy keeps all traffic."""
+    bundle, versions = context.bundle, context.experiment.versions
+    try:
+        known = {name for version in versions for name in workloads_of(bundle, version.name)}
+    except SpecError:
+        return
+    routed = {f"{kind}/{namespace}/{name}" for _, kind, namespace, name in
+              references_by_object(versions, context.experiment.namespace)}  # fmt: skip
+    for winner, manifests in bundle.promote.items():
+        touched = {object_name(m, bundle.namespace) for m in manifests}
+        if known and touched and not touched & (known | routed):
+            message = f"{winner}: {', '.join(sorted(touched))} replace nobody's workload or route"
+            yield Place(_document_of(context, manifests[0]), (), message)
+
+
+def _document_of(context: Context, manifest: Mapping[str, Any]) -> Document:
+    own = (document for document in context.documents if document.data == manifest)
+    return next(own, context.experiment_document)
 
 
 @rule("D23", "an image without a fixed version", "name a version or a digest")
