@@ -50,7 +50,7 @@ cluster: .venv/.ready  ## build and start a one-node Kubernetes with Argo and Is
 	$(BIN)/python tests/cluster/bed up
 
 cluster-test: cluster  ## the same rollouts on that cluster, as users start them
-	$(BIN)/pytest tests/cluster -n $(WORKERS) --dist loadfile --durations 8
+	$(BIN)/pytest tests/cluster -n $(WORKERS) --dist loadgroup --durations 8
 
 cluster-down: .venv/.ready  ## end it; what was built stays cached
 	$(BIN)/python tests/cluster/bed down

@@ -104,8 +104,8 @@ def page() -> str:
         "(decision.md section 6), and how many runs were promoted; iterations four times the "
         "limit, runs that end undecided count in full, no bake. A/A: how often the same version "
         f"twice is promoted within {levers.AA_ITERATIONS} iterations. "
-        f"`python bench/decisions levers`, {levers.RUNS} runs a cell, A/A and the defaults three "
-        "times as many.", "",
+        f"`python bench/decisions levers`, {levers.RUNS} runs a cell, A/A three times as "
+        "many, the defaults ten times.", "",
         *levers.table(), "",
     ])  # fmt: skip
 

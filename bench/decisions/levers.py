@@ -99,7 +99,7 @@ def play(runs: int = RUNS) -> None:
     for world, rate in CASES:
         for lever in LEVERS:
             if (world.name, rate, lever) not in done:
-                times = 3 if lever == DEFAULTS or not world.right else 1
+                times = 10 if lever == DEFAULTS else 1 if world.right else 3
                 line = json.dumps(measure(world, rate, lever, times * runs))
                 print(line, flush=True)
                 with RESULTS.open("a", encoding="utf-8") as file:

@@ -58,11 +58,16 @@ def place(cluster: Cluster) -> Iterator[Callable[[str], Place]]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest: a file's tests stay together on one worker."""
-    total: Counter[Path] = Counter()
+    """Begin with what takes longest; tests of a group share a run and stay on one worker."""
+    total: Counter[str] = Counter()
     for item in items:
-        total[item.path] += _minutes(item)
-    items.sort(key=lambda item: (-total[item.path], str(item.path)))
+        total[_group(item)] += _minutes(item)
+    items.sort(key=lambda item: (-total[_group(item)], _group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("xdist_group")
+    return str(mark.args[0]) if mark else item.nodeid
 
 
 def _minutes(item: pytest.Item) -> float:

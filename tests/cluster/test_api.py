@@ -27,7 +27,7 @@ from test_routers import (
 
 from crossfade_steps.ports import Objects
 
-pytestmark = pytest.mark.minutes(0.02)
+pytestmark = [pytest.mark.minutes(0.02), pytest.mark.xdist_group("api")]
 DEFINED = (
     ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
     ("split.smi-spec.io", "v1alpha1", "TrafficSplit", "trafficsplits"),

@@ -51,7 +51,7 @@ def test_a_second_run_on_the_same_route_is_refused_with_the_owner(
     assert here.outcome(first)["outcome"] == "cancelled"
 
 
-@pytest.mark.minutes(2)
+@pytest.mark.minutes(3)
 def test_a_candidate_that_was_rolled_back_is_tried_again_only_by_force(
     place: Places, tmp_path: Path
 ) -> None:

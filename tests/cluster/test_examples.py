@@ -11,7 +11,7 @@ from cluster import REPOSITORY, Cluster, until
 
 EXAMPLE = REPOSITORY / "workflows" / "examples" / "iris"
 SEED = REPOSITORY.parent / "shared" / "seed"
-pytestmark = pytest.mark.minutes(3)
+pytestmark = pytest.mark.minutes(4)
 NAMESPACES = ("ns-baseline", "ns-candidate", "iter8-seldon")
 
 

@@ -16,7 +16,7 @@ from crossfade.rights import rules_by_namespace
 from crossfade.spec.loading import load
 
 ANY = "any-namespace"
-pytestmark = pytest.mark.minutes(0.1)
+pytestmark = [pytest.mark.minutes(0.6), pytest.mark.xdist_group("rights")]
 
 
 def rights(namespace: str, folder: Path) -> list[Right]:

@@ -67,7 +67,7 @@ def test_without_a_metric_store_nothing_moves_and_then_it_goes_on(
     assert here.outcome(run)["outcome"] == "cancelled"
 
 
-@pytest.mark.minutes(2)
+@pytest.mark.minutes(3)
 def test_traffic_that_was_there_before_is_known_before_the_first_iteration(
     place: Places, tmp_path: Path
 ) -> None:

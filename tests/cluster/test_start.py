@@ -29,6 +29,7 @@ def test_the_command_line_submits_and_stays_until_the_outcome(
     assert here.cluster.kubectl("get", "leases", "-n", here.name, "-o", "name") == ""
 
 
+@pytest.mark.minutes(2.5)
 def test_the_default_policy_promotes_by_what_is_counted(place: Places, tmp_path: Path) -> None:
     here = place("evidence")
     document = here.rollout(iterations=14, interval=4, qps=60)
