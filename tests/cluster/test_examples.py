@@ -11,7 +11,7 @@ from cluster import REPOSITORY, Cluster, until
 
 EXAMPLE = REPOSITORY / "workflows" / "examples" / "iris"
 SEED = REPOSITORY.parent / "shared" / "seed"
-pytestmark = pytest.mark.minutes(4)
+pytestmark = [pytest.mark.minutes(4), pytest.mark.xdist_group("examples")]
 NAMESPACES = ("ns-baseline", "ns-candidate", "iter8-seldon")
 
 
