@@ -91,6 +91,19 @@ def _apply_late(run: Run, decision: Decision) -> dict[str, int]:
     return apply(run, decision)
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Iteration ``k`` of a run that is counted from ``start`` (seconds since the epoch).
+
+    ``state`` is what the policy kept of the iteration before, ``weights`` what is in force.
+    """
+
+    k: int
+    start: float
+    state: Mapping[str, Any]
+    weights: Mapping[str, int]
+
+
 def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
     """Wait until iteration k is due, and decide it; the weights are not written yet.
 
@@ -98,9 +111,9 @@ def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
     """
     interval = run.bundle.experiment.spec.duration.interval_seconds
     due = start + progress.held_seconds + k * interval
-    seen: list[Observation] = []
+    turn, seen = Turn(k, start, progress.state, progress.weights), list[Observation]()
     try:
-        held = run.wait_until(due, _watch(run, progress, k, start, due, seen))
+        held = run.wait_until(due, _watch(run, turn, due, seen))
     except Alarmed:
         last = replace(seen[-1], sticky=run.router.read().sticky)
         decision, state = _decided(run, last, progress.state)
@@ -109,41 +122,36 @@ def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
         run.record.append(record.paused(held))
     route, disturbed = _put_back(run, progress.weights, progress.drifts)
     drifts = progress.drifts + (disturbed > 0)
-    observation = _observed(run, k, start, progress.state, route.weights, _budget(interval))
+    observation = _observed(run, replace(turn, weights=route.weights), _budget(interval))
     observation = replace(observation, disturbed=round(disturbed, 3), sticky=route.sticky,
                           order=run.order())  # fmt: skip
     decision, state = _decided(run, observation, progress.state)
     return Progress(k, progress.weights, state, decision, drifts, progress.held_seconds + held)
 
 
-def _watch(  # noqa: PLR0917
-    run: Run, progress: Progress, k: int, start: float, due: float, seen: list[Observation]
-) -> Callable[[], None]:
-    """Return what looks for broken limits while iteration k is waited for."""
-    served = [name for name, weight in progress.weights.items() if weight]
+def _watch(run: Run, turn: Turn, due: float, seen: list[Observation]) -> Callable[[], None]:
+    """Return what looks for broken limits while an iteration is waited for."""
+    served = [name for name, weight in turn.weights.items() if weight]
     if not policies.counts(run.bundle.policy.name) or served == [run.baseline]:
         return lambda: None
 
     def look(budget: float) -> bool:
-        seen[:] = [_observed(run, k, start, progress.state, progress.weights, budget)]
-        return policies.alarmed(run.bundle.policy, run.bundle.experiment, seen[0], progress.state)
+        seen[:] = [_observed(run, turn, budget)]
+        return policies.alarmed(run.bundle.policy, run.bundle.experiment, seen[0], turn.state)
 
     return Watch(run, due, look)
 
 
-def _observed(  # noqa: PLR0917
-    run: Run, k: int, start: float, state: Mapping[str, Any], weights: Mapping[str, int],
-    budget: float,
-) -> Observation:  # fmt: skip
+def _observed(run: Run, turn: Turn, budget_seconds: float) -> Observation:
     return observe(
         run.bundle.experiment,
         run.bundle.metrics,
         run.sources,
-        iteration=k,
-        elapsed_seconds=max(1, math.floor(run.clock.now() - start)),
-        weights=weights,
-        budget_seconds=budget,
-        window=window(run, start, state),
+        iteration=turn.k,
+        elapsed_seconds=max(1, math.floor(run.clock.now() - turn.start)),
+        weights=turn.weights,
+        budget_seconds=budget_seconds,
+        window=window(run, turn.start, turn.state),
     )
 
 
