@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from crossfade.evidence.rules import Design, Rules
     from crossfade.evidence.trial import Trial
 
-STEPS = (1.3, 2.2, 2.2, 4.0)
+STEPS = (1.5, 2.2, 2.2, 3.2)
 """Times the smallest effect that can be proven in time; the one in the middle counts twice."""
 LEAST, MOST = 0.002, 2.0
 
