@@ -19,8 +19,8 @@ from cluster import Place
 
 BED = Path(__file__).resolve().parents[2] / "tests" / "cluster" / "bed"
 FIND_SECONDS = 5.0
-OOM_SECONDS = 15.0
-SPARE_BYTES = 256 * 1024
+OOM_SECONDS, REPORT_SECONDS = 20.0, 2.0
+SPARE_BYTES = 8 * 1024
 DOWN_SECONDS = 2.0
 PORTS = {"apiserver": 6443, "workflow-controller": 9090}
 Kill = Callable[[Place, str], bool]
@@ -46,22 +46,30 @@ def out_of_memory(here: Place, run: str) -> bool:
     group = None if found is None else _memory_group(found)
     if found is None or group is None:
         return False
-    limit, held = group / "memory.limit_in_bytes", group / "memory.stat"
-    before = limit.read_text()
-    resident = next(int(line.split()[1]) for line in held.read_text().splitlines()
-                    if line.startswith("rss "))  # fmt: skip
+    limit, before = group / "memory.limit_in_bytes", (group / "memory.limit_in_bytes").read_text()
     try:
-        limit.write_text(str(resident + SPARE_BYTES))
-    except OSError:  # it holds more already, and nothing can be taken from it
+        held = int((group / "memory.usage_in_bytes").read_text())
+        limit.write_text(str(held + SPARE_BYTES))
+    except OSError:  # it took more meanwhile, or is over
         return False
     end = time.monotonic() + OOM_SECONDS
     while time.monotonic() < end:
         if not Path(f"/proc/{found}").exists():
-            return True
+            time.sleep(REPORT_SECONDS)
+            return _killed_by_kernel(here, run)
         time.sleep(0.1)
     with suppress(OSError):
         limit.write_text(before)
     return False
+
+
+def _killed_by_kernel(here: Place, run: str) -> bool:
+    """Return whether a container of the run ended by SIGKILL, as the node reports it."""
+    codes = here.cluster.kubectl(
+        "get", "pods", "-n", here.name, "-l", f"workflows.argoproj.io/workflow={run}", "-o",
+        "jsonpath={.items[*].status.containerStatuses[*].state.terminated.exitCode}",
+    )  # fmt: skip
+    return str(128 + signal.SIGKILL) in codes.split()
 
 
 def _memory_group(process: int) -> Path | None:
