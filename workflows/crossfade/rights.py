@@ -13,11 +13,12 @@ from typing import Any
 
 from crossfade.contract import ACCOUNT
 from crossfade.errors import SpecError
-from crossfade.routes import references_by_object, resolve
+from crossfade.routes import references_by_object
 from crossfade.spec.names import dns_name, lock_name
-from crossfade.spec.ownership import WORKLOADS, known_manifests, object_name, single_owner
-from crossfade.spec.rollout import Bundle, JobLoad, Manifest
+from crossfade.spec.ownership import WORKLOADS, object_name
+from crossfade.spec.rollout import Bundle, JobLoad
 from crossfade.spec.source import mapped
+from crossfade.workloads import key_of, workloads_of
 
 GROUP = "rbac.authorization.k8s.io"
 MOST_NAME = 63
@@ -95,7 +96,7 @@ def _of_objects(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
     removed, applied = _removed(bundle), _applied(bundle)
     names: dict[tuple[str, str, str], dict[str, list[str]]] = defaultdict(dict)
     for manifest in (*bundle.deploy, *(m for group in bundle.promote.values() for m in group)):
-        group, kind, namespace, name = _key(manifest, bundle.namespace)
+        group, kind, namespace, name = key_of(manifest, bundle.namespace)
         if kind == "Namespace":
             found[name].append(rule("", "namespaces", ["get"], [name]))
             continue
@@ -127,25 +128,6 @@ def _removed(bundle: Bundle) -> set[str]:
     if all(known) and known:
         return {name for names in known[1:] for name in names} - set(known[0])
     return {object_name(m, bundle.namespace) for m in bundle.deploy if m.get("kind") in WORKLOADS}
-
-
-def workloads_of(bundle: Bundle, version: str) -> tuple[str, ...]:
-    """Return a version's workloads as far as the documents tell, as ``Kind/namespace/name``."""
-    named = bundle.versions.get(version)
-    if named is not None and named.objects:
-        return named.objects
-    experiment = bundle.experiment
-    groups = references_by_object(experiment.versions, experiment.namespace)
-    for (api_version, kind, namespace, name), references in groups.items():
-        key = (api_version.rpartition("/")[0], kind, namespace, name)
-        for manifest in bundle.deploy:
-            if _key(manifest, bundle.namespace) == key:
-                host = resolve(manifest, references).hosts().get(version)
-                if host is None:
-                    return ()
-                known = known_manifests(bundle.deploy, bundle.promote, bundle.namespace)
-                return single_owner(version, host[0], known, bundle.namespace)
-    return ()
 
 
 def _of_routes(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
@@ -180,14 +162,6 @@ def _of_load(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
 
 def _secrets(bundle: Bundle) -> set[str]:
     return {metric.spec.secret for metric in bundle.metrics.values() if metric.spec.secret}
-
-
-def _key(manifest: Manifest, namespace: str) -> tuple[str, str, str, str]:
-    """Return group, kind, namespace and name."""
-    metadata = mapped(manifest, ("metadata",))
-    group = str(manifest.get("apiVersion", "")).rpartition("/")[0]
-    place = str(metadata.get("namespace") or namespace)
-    return group, str(manifest.get("kind")), place, str(metadata.get("name"))
 
 
 def _role(

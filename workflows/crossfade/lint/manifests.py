@@ -8,11 +8,11 @@ from typing import Any
 
 from crossfade.errors import Severity, SpecError
 from crossfade.lint.rule import Context, Place, rule
-from crossfade.rights import workloads_of
 from crossfade.routes import kinds, references_by_object, resolve
 from crossfade.spec.ownership import WORKLOADS, object_name
 from crossfade.spec.requests import fortio_command, runs_fortio
 from crossfade.spec.source import Document, listed, look
+from crossfade.workloads import workloads_of
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 SLACK = 2.0

@@ -1,0 +1,35 @@
+"""Which workloads a version has, as far as a rollout's documents tell."""
+
+from __future__ import annotations
+
+from crossfade.routes import references_by_object, resolve
+from crossfade.spec.ownership import Manifest, known_manifests, single_owner
+from crossfade.spec.rollout import Bundle
+from crossfade.spec.source import mapped
+
+
+def workloads_of(bundle: Bundle, version: str) -> tuple[str, ...]:
+    """Return a version's workloads as far as the documents tell, as ``Kind/namespace/name``."""
+    named = bundle.versions.get(version)
+    if named is not None and named.objects:
+        return named.objects
+    experiment = bundle.experiment
+    groups = references_by_object(experiment.versions, experiment.namespace)
+    for (api_version, kind, namespace, name), references in groups.items():
+        key = (api_version.rpartition("/")[0], kind, namespace, name)
+        for manifest in bundle.deploy:
+            if key_of(manifest, bundle.namespace) == key:
+                host = resolve(manifest, references).hosts().get(version)
+                if host is None:
+                    return ()
+                known = known_manifests(bundle.deploy, bundle.promote, bundle.namespace)
+                return single_owner(version, host[0], known, bundle.namespace)
+    return ()
+
+
+def key_of(manifest: Manifest, namespace: str) -> tuple[str, str, str, str]:
+    """Return group, kind, namespace and name."""
+    metadata = mapped(manifest, ("metadata",))
+    group = str(manifest.get("apiVersion", "")).rpartition("/")[0]
+    place = str(metadata.get("namespace") or namespace)
+    return group, str(manifest.get("kind")), place, str(metadata.get("name"))
