@@ -47,7 +47,7 @@ def breach(cluster: Cluster) -> None:
 
 def _breached(cluster: Cluster, policy: str, loop: str) -> float:
     accept = {"accept": light.ACCEPT} if policy == "iter8" else {}
-    candidate = {**light.BETTER, "ERRORS": "0.5", "ERRORS_AFTER": "75"}
+    candidate = {"REWARD": "0.8", "ERRORS": "0.5", "ERRORS_AFTER": "75"}
     with cluster.place("breach") as here, tempfile.TemporaryDirectory() as folder:
         document = here.rollout(iterations=30, interval=INTERVAL, loop=loop, candidate=candidate,
                                 qps=60, policy={"name": policy, **accept})  # fmt: skip

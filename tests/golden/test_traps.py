@@ -15,11 +15,13 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from crossfade import contract
 from crossfade.compiler import compile_text, to_dict, workflow
 from crossfade.compiler.dump import to_yaml
 from crossfade.compiler.limits import MOST_NODES, advice
+from crossfade.compiler.schedule import checked_schedule
 from crossfade.errors import SpecError
 from crossfade.spec.names import dns_name, label_value, lock_name, plain_text
 
@@ -234,6 +236,48 @@ def test_a_cron_forbids_overlap_and_names_its_time_zone() -> None:
     assert spec["schedules"] == ["0 2 * * *"]
     assert (spec["timezone"], spec["concurrencyPolicy"]) == ("UTC", "Forbid")
     assert spec["startingDeadlineSeconds"] == 600
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["0 2 * * *", "*/5 1-5,7 1 JAN-jun mon,WED", "0 0 ? * 0/2", "@daily", "@every 1h30m"],
+)
+def test_a_schedule_that_argo_reads_is_taken_as_it_is(schedule: str) -> None:
+    assert checked_schedule(schedule) == schedule
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ("xx", "1 fields, expected 5"),
+        ("* * * * * *", "6 fields, expected 5"),
+        ("60 * * * *", "minute '60', expected 0 to 59"),
+        ("0 5-1 * * *", "hour '5-1', expected 0 to 23"),
+        ("0 0 0 * *", "day of the month '0', expected 1 to 31"),
+        ("0 0 * * 7", "day of the week '7', expected 0 to 6"),
+        ("*/0 * * * *", "minute '*/0'"),
+        ("0 0 L * *", "day of the month 'L'"),
+        ("@reboot", "expected @yearly"),
+    ],
+)
+def test_a_schedule_that_argo_would_not_start_is_refused(schedule: str, told: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(told)):
+        checked_schedule(schedule)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("image", "{{=sprig.env('TOKEN')}}"),
+        ("image", "steps:1 --flag"),
+        ("service_account", "{{workflow.name}}"),
+        ("namespace", "{{=1}}"),
+        ("namespace", "A_b"),
+    ],
+)
+def test_what_goes_into_a_workflow_as_it_is_cannot_be_a_template(field: str, value: str) -> None:
+    with pytest.raises(ValidationError, match="expected a"):
+        bundle(**{field: value})
 
 
 def test_a_large_bundle_travels_by_name_and_a_small_one_inline() -> None:

@@ -78,6 +78,14 @@ def test_compile_prints_the_workflow_and_nothing_else_to_stdout(
         pytest.param(("run", "no/such/file.yaml"), "cannot be read", id="file"),
         pytest.param(("describe", "no/such.jsonl"), "no such record", id="record"),
         pytest.param(("replay", "--folder", "no/such"), "no run recorded here", id="folder"),
+        pytest.param(
+            ("assert", "x", "--outcome", "kept", "--timeout", "soon"), "'soon'", id="time"
+        ),
+        pytest.param(
+            ("compile", EXAMPLE, "--kind", "cron", "--schedule", "2 o'clock"),
+            "2 fields, expected 5",
+            id="schedule",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_message_on_stderr_and_exit_code_2(
@@ -92,6 +100,46 @@ def test_what_is_wrong_is_one_message_on_stderr_and_exit_code_2(
     assert captured.err.startswith("error: ")
     assert text in captured.err
     assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("plan", EXAMPLE, "--rps", "0"), "0, expected more than 0"),
+        (("plan", EXAMPLE, "--rps", "inf"), "'inf', expected a number"),
+        (("plan", EXAMPLE, "--reward", "3"), "3, expected 0 to 1"),
+        (("simulate", EXAMPLE, "--reward-lift", "nan"), "'nan', expected a number"),
+        (("simulate", EXAMPLE, "--reward-lift", "-3"), "-3, expected -1 to 100"),
+        (("simulate", EXAMPLE, "--candidate-error-rate", "7"), "7, expected 0 to 1"),
+        (("simulate", EXAMPLE, "--seed", "-1"), "greater than or equal to 0"),
+        (("compile", EXAMPLE, "--image", "{{=1}}"), "'{{=1}}', expected an image"),
+        (("steering", "--image", "steps:1", "-n", "A B"), "'A B', expected a namespace"),
+    ],
+)
+def test_an_option_out_of_its_limits_is_refused_with_them(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    told: str,
+) -> None:
+    assert call(monkeypatch, *words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert told in captured.err
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "run", EXAMPLE, "--folder", "/dev/null/state") == 2
+    assert "error: --folder: /dev/null/state/runs/" in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written_is_an_error_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "simulate", EXAMPLE, "--runs", "1", "--plot", "/dev/null/page") == 2
+    assert "error: /dev/null/page: cannot be written" in capsys.readouterr().err
 
 
 def test_a_record_that_was_cut_short_is_still_described(

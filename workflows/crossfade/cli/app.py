@@ -10,7 +10,16 @@ import typer
 
 import crossfade
 from crossfade.cli import steering
-from crossfade.cli.steering import Namespace, RunName
+from crossfade.cli.options import (
+    CandidateErrorRate,
+    ErrorRate,
+    Image,
+    Namespace,
+    Reward,
+    RewardLift,
+    Rps,
+)
+from crossfade.cli.steering import RunName
 from crossfade.errors import CrossfadeError
 
 app = typer.Typer(
@@ -32,7 +41,6 @@ PolicyName = Annotated[
     str | None, typer.Option("--policy", help="decide by this policy instead of the rollout's own")
 ]
 LoopName = Annotated[str | None, typer.Option(help="nodes or pod, instead of the rollout's")]
-Image = Annotated[str | None, typer.Option(envvar="CROSSFADE_IMAGE", help="the image of the steps")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 
 
@@ -61,8 +69,8 @@ def plan(
     paths: Paths,
     settings: Settings = None,
     policy: PolicyName = None,
-    rps: Annotated[float | None, typer.Option(help="requests a second; default: its load")] = None,
-    reward: Annotated[float, typer.Option(help="the baseline's mean reward, 0 to 1")] = 0.3,
+    rps: Rps = None,
+    reward: Reward = 0.3,
 ) -> None:
     """Tell what the experiment as written can decide, and when, before it is started."""
     from crossfade.cli.plan import run
@@ -75,13 +83,13 @@ def simulate(
     paths: Paths,
     settings: Settings = None,
     policy: PolicyName = None,
-    rps: Annotated[float | None, typer.Option(help="requests a second; default: its load")] = None,
-    error_rate: Annotated[float, typer.Option(help="the baseline's bad fraction")] = 0.002,
-    candidate_error_rate: Annotated[float, typer.Option(help="the candidates'")] = 0.002,
-    reward: Annotated[float, typer.Option(help="the baseline's mean reward, 0 to 1")] = 0.3,
-    reward_lift: Annotated[float, typer.Option(help="by how much candidates are better")] = 0.1,
+    rps: Rps = None,
+    error_rate: ErrorRate = 0.002,
+    candidate_error_rate: CandidateErrorRate = 0.002,
+    reward: Reward = 0.3,
+    reward_lift: RewardLift = 0.1,
     runs: Annotated[int, typer.Option(min=1, max=100_000)] = 200,
-    seed: int = 1,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
     page: Annotated[Path | None, typer.Option("--plot", help="also write an HTML page")] = None,
     as_json: AsJson = False,
 ) -> None:

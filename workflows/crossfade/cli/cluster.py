@@ -77,8 +77,8 @@ def entries_of_run(run: str, namespace: str | None) -> list[Mapping[str, Any]]:
 def await_outcome(run: str, namespace: str | None, outcomes: Sequence[str], timeout: str) -> int:
     """Wait for an outcome: 0 when it is one of those named, 1 for another, 4 when time is up."""
     wanted = [_outcome(word) for name in outcomes for word in name.split(",")]
-    store = store_of(run, namespace)
-    until = time.monotonic() + seconds(timeout, where="--timeout")
+    limit = seconds(timeout, where="--timeout")
+    store, until = store_of(run, namespace), time.monotonic() + limit
     while True:
         head = store.find() or {}
         if head.get("outcome"):

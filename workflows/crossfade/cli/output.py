@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.console import Console
 
@@ -22,6 +23,15 @@ def show_error(error: CrossfadeError) -> None:
         show_findings(error.findings)
     if error.hint:
         print(f"\nhint: {error.hint}", file=sys.stderr)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file and say so.  Raises ``SpecError`` where it cannot be written."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be written: {error.strerror}") from error
+    print(f"{path} written", file=sys.stderr)
 
 
 def show_findings(findings: Iterable[Finding], *, to_stdout: bool = False) -> None:

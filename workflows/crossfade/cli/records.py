@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crossfade.cli.output import out
+from crossfade.cli.output import out, write_file
 from crossfade.errors import SpecError
 from crossfade.replay import Replayed
 from crossfade.replay import replay as decide_again
@@ -29,11 +29,7 @@ def write_page(entries: Sequence[Mapping[str, Any]], output: Path | None) -> Non
     if output is None:
         print(text)
         return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SpecError(f"{output}: cannot be written: {error.strerror}") from error
-    print(f"{output} written", file=sys.stderr)
+    write_file(output, text)
 
 
 def replay(record: Path | None, folder: Path, policy: str | None = None) -> int:

@@ -13,6 +13,7 @@ from rich.live import Live
 from crossfade.cli.loading import bundle_of, read
 from crossfade.cli.output import err, out, show_accepted, show_findings
 from crossfade.cli.plan import foretell
+from crossfade.errors import SpecError
 from crossfade.lint import accepted
 from crossfade.report.live import line, table
 from crossfade.spec.rollout import Bundle
@@ -31,7 +32,7 @@ def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, f
     show_findings(loaded.findings)
     show_accepted(accepted(bundle))
     foretell(bundle)
-    place = folder / "runs" / _name(bundle)
+    place = _made(folder / "runs" / _name(bundle))
     entries: list[Mapping[str, Any]] = []
     with Live(console=err, auto_refresh=False, transient=False) as live:
 
@@ -50,6 +51,14 @@ def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, f
     out.print(ended.sentence)
     err.print(f"record: {place / 'record.jsonl'} (crossfade describe, crossfade replay)")
     return 0 if ended.outcome in GOOD else 3
+
+
+def _made(place: Path) -> Path:
+    try:
+        place.mkdir(parents=True)
+    except OSError as error:
+        raise SpecError(f"--folder: {place}: cannot be made: {error.strerror}") from error
+    return place
 
 
 def _name(bundle: Bundle) -> str:

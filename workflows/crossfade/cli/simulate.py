@@ -11,7 +11,7 @@ import numpy as np
 from rich.progress import track
 
 from crossfade.cli.loading import bundle_of, read
-from crossfade.cli.output import err, out, show_findings
+from crossfade.cli.output import err, out, show_findings, write_file
 from crossfade.cli.plan import shapes
 from crossfade.errors import SpecError
 from crossfade.report.plot import plot, shares
@@ -45,7 +45,7 @@ def run(
     if page is not None:
         supposed = _supposed(rate, errors, reward)
         text = plot(experiment.name, told, supposed, played, experiment.iterations)
-        page.write_text(text, encoding="utf-8")
+        write_file(page, text)
     weights = _mean_weights(played, experiment.iterations)
     if as_json:
         print(json.dumps({**told, "candidate_weight": weights}, indent=1))

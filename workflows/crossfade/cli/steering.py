@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
+from crossfade.cli.options import Namespace, StepsImage
+
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run: the name of its Workflow")]
-Namespace = Annotated[
-    str | None, typer.Option("-n", "--namespace", help="default: the current context's")
-]
 
 
 def runs(namespace: Namespace = None) -> None:
@@ -54,7 +53,7 @@ def promote(
 
 
 def steering(
-    image: Annotated[str, typer.Option(envvar="CROSSFADE_IMAGE", help="the image of the steps")],
+    image: StepsImage,
     namespace: Namespace = None,
 ) -> None:
     """Print a WorkflowTemplate that steers runs from the Argo UI; kubectl apply -f it."""

@@ -9,6 +9,7 @@ from hera.workflows import models as m
 
 from crossfade.compiler.dump import to_yaml
 from crossfade.compiler.limits import refuse_impossible
+from crossfade.compiler.schedule import checked_schedule
 from crossfade.compiler.steps import add_templates
 from crossfade.compiler.templates import GRACE_SECONDS, Containers, pod_security, volume
 from crossfade.compiler.transport import config_map, parameter
@@ -53,11 +54,14 @@ def workflow_template(bundle: Bundle) -> WorkflowTemplate:
 
 
 def cron_workflow(bundle: Bundle, schedule: str) -> CronWorkflow:
-    """Return the CronWorkflow: UTC, one run at a time, a missed one is made up for 10 minutes."""
+    """Return the CronWorkflow: UTC, one run at a time, a missed one is made up for 10 minutes.
+
+    Raises ``SpecError`` for a schedule that Argo cannot read, which it would only say in a status.
+    """
     name = dns_name(bundle.name, MOST_CRON)
     built = CronWorkflow(
         name=name,
-        schedules=[schedule],
+        schedules=[checked_schedule(schedule)],
         timezone="UTC",
         concurrency_policy="Forbid",
         starting_deadline_seconds=600,

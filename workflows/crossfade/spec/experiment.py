@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BeforeValidator, Field, StringConstraints
 
 from crossfade.spec.base import Model, Quantity
+from crossfade.spec.names import NamespaceName
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -50,7 +51,7 @@ class Metadata(Model, extra="ignore"):
 
     name: str | None = None
     generate_name: str | None = None
-    namespace: str | None = None
+    namespace: NamespaceName | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 MOST_WORKFLOW = 63
 MOST_CRON = 52
@@ -41,3 +44,33 @@ def lock_name(group: str, kind: str, namespace: str, name: str) -> str:
     """Return the mutex of a routed object: equal for every way of naming it."""
     text = "/".join((group, kind.lower(), namespace, name))
     return f"crossfade-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,500}", re.ASCII)
+
+
+def namespace_name(text: str) -> str:
+    """Return a namespace as given, or nothing for none.  Raises ``ValueError``."""
+    if text and not _LABEL.fullmatch(text):
+        raise ValueError("expected a namespace: lower-case letters, digits and hyphens, at most 63")
+    return text
+
+
+def _account(text: str) -> str:
+    if len(text) > 253 or not all(_LABEL.fullmatch(part) for part in text.split(".")):
+        raise ValueError("expected a service account: lower-case letters, digits, hyphens and dots")
+    return text
+
+
+def image_name(text: str) -> str:
+    """Return an image's name as given.  Raises ``ValueError`` for anything else."""
+    if not _IMAGE.fullmatch(text):
+        raise ValueError("expected an image such as registry.example.com/crossfade-steps:0.1.0")
+    return text
+
+
+# What goes into a compiled workflow as it is: nothing in it may be a template to Argo.
+NamespaceName = Annotated[str, AfterValidator(namespace_name)]
+AccountName = Annotated[str, AfterValidator(_account)]
+ImageName = Annotated[str, AfterValidator(image_name)]

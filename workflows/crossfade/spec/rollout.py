@@ -16,6 +16,7 @@ from pydantic import Field
 from crossfade.spec.base import Model
 from crossfade.spec.experiment import Experiment, Metadata
 from crossfade.spec.metric import Metric
+from crossfade.spec.names import AccountName, ImageName, NamespaceName
 
 Manifest = dict[str, Any]
 
@@ -109,8 +110,8 @@ class RolloutSpec(Model):
     approval: Approval = Approval.NONE
     prometheus: dict[str, Any] = {}
     models: dict[str, str] = {}
-    image: str | None = None
-    service_account: str | None = None
+    image: ImageName | None = None
+    service_account: AccountName | None = None
     deadline: str | None = None
     ready_timeout: str | None = None
     report_artifact: bool = False
@@ -136,7 +137,7 @@ class Bundle(Model):
     """A rollout with everything read in.  Equal content gives equal bytes and an equal digest."""
 
     name: str
-    namespace: str = "default"
+    namespace: NamespaceName = "default"
     experiment: Experiment
     metrics: dict[str, Metric] = {}
     deploy: tuple[Manifest, ...] = ()
@@ -149,8 +150,8 @@ class Bundle(Model):
     approval: Approval = Approval.NONE
     prometheus: dict[str, Any] = {}
     models: dict[str, str] = {}
-    image: str | None = None
-    service_account: str | None = None
+    image: ImageName | None = None
+    service_account: AccountName | None = None
     deadline: str | None = None
     ready_timeout: str | None = None
     report_artifact: bool = False
