@@ -185,6 +185,7 @@ def test_retries_follow_the_exit_code_and_cover_lost_pods(name: str) -> None:
             retry = template["retryStrategy"]
             assert retry["retryPolicy"] == "Always"
             assert retry["expression"] == "asInt(lastRetry.exitCode) != 2"
+            assert "maxDuration" not in retry["backoff"], "it counts from the first attempt's start"
 
 
 @every

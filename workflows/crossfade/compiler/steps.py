@@ -29,7 +29,7 @@ def add_templates(bundle: Bundle, containers: Containers) -> None:
     kept = [report()] if bundle.report_artifact else []
     containers.template(contract.FINISH, retries=5, artifacts=kept)
     if bundle.loop is Loop.POD:
-        containers.template(contract.ITERATE)
+        containers.template(contract.ITERATE, retries=5)
     else:
         _iterations(bundle, containers)
     _promotion(bundle, containers)

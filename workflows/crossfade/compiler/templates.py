@@ -136,13 +136,15 @@ def volume() -> m.Volume:
 def retry(limit: int) -> m.RetryStrategy:
     """Return the retries of a leaf: never for exit code 2, which no repetition mends.
 
-    A deleted pod is an Error of Argo, hence ``Always`` with an expression.
+    A deleted pod is an Error of Argo, hence ``Always`` with an expression.  No ``maxDuration``:
+    Argo counts it from the first attempt's start, so that a pod lost later is not replaced, and a
+    pod that replaces an early one is stopped when it is over.
     """
     return m.RetryStrategy(
         limit=limit,
         retry_policy="Always",
         expression="asInt(lastRetry.exitCode) != 2",
-        backoff=m.Backoff(duration="5s", factor=2, max_duration="2m"),
+        backoff=m.Backoff(duration="5s", factor=2),
     )
 
 
