@@ -169,6 +169,25 @@ def test_an_order_does_not_overrule_an_objective_that_is_broken() -> None:
     assert rig.weights() == [100, 0]
 
 
+def test_an_order_is_not_followed_while_that_version_misses_an_objective() -> None:
+    """Also where the experiment does not roll back for it."""
+    whole = bundle(errors=(0.0, 0.5))
+    spec = whole.experiment.model_dump(mode="json", by_alias=True)
+    spec["spec"]["criteria"]["objectives"][0]["rollback_on_failure"] = False
+    update = {"experiment": type(whole.experiment).model_validate(spec)}
+    rig = Rig(whole.model_copy(update=update), order=lambda: ("alice", "v2"))
+
+    ended = conduct(rig.run)
+
+    assert ended.outcome is not Outcome.PROMOTED
+    assert (
+        "not promoted as alice ordered: default/errors of v2: 0.5 is above the limit"
+        in ended.sentence
+    )
+    assert rig.weights() == [100, 0]
+    assert {r.difference for r in replay(rig.record.list)} == {None}
+
+
 def test_the_old_copy_is_replaced_only_when_no_traffic_needs_it() -> None:
     """C46: a slow start of the new one costs no request."""
     rig = Rig(bundle())

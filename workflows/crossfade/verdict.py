@@ -152,11 +152,17 @@ class Decision:
 def as_ordered(decision: Decision, seen: Observation) -> Decision:
     """Return the decision as a person ordered it: that version is promoted, whatever is unproven.
 
-    What ends a run otherwise (an objective that is broken, a wrong split) is not overruled.
+    What ends a run otherwise (a wrong split) is not overruled, nor is an objective that this
+    version misses: then the reason says why the order is not followed.
     """
     if seen.order is None or decision.outcome not in (None, Outcome.INCONCLUSIVE, Outcome.KEPT):
         return decision
     who, version = seen.order
+    missed = [v.sentence for v in decision.verdicts
+              if v.version == version and v.judgement is Judgement.MISSED]  # fmt: skip
+    if missed:
+        text = f"not promoted as {who} ordered: {'; '.join(missed)}; by itself: {decision.reason}"
+        return replace(decision, reason=text)
     reason = f"{who} ordered the promotion of {version}; by itself: {decision.reason}"
     return replace(decision, weights=decision.old, winner=version, reason=reason,
                    outcome=Outcome.PROMOTED)  # fmt: skip
