@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from crossfade.errors import BackendError, SpecError
+from crossfade.errors import BackendError, NeverReady, SpecError
 from crossfade.spec.ownership import object_name
 from crossfade.spec.rollout import Bundle, Manifest
 from crossfade.spec.source import mapped
@@ -78,25 +78,32 @@ def wait_until_ready(
     clock: Clock,
     *,
     timeout_seconds: float,
-    alarm: Callable[[], str | None] = lambda: None,
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Wait until every object serves what its spec says.
 
-    Raises ``BackendError`` with the reason of the first object that does not, when the time is up,
-    when it never will, or when ``alarm`` gives a reason to stop.
+    Raises ``BackendError`` with the reason of the first object that does not, when the time is up
+    or when it never will, and what ``check`` raises; one failed look is no reason to give up.
     """
     until = clock.now() + timeout_seconds
     for key in keys:
-        while (reason := readiness.pending(key)) is not None:
-            stop = alarm()
-            if stop is not None:
-                raise BackendError(f"{key}: stopped waiting: {stop}")
+        while (reason := _pending(readiness, key)) is not None:
+            check()
             if clock.now() >= until:
                 raise BackendError(
                     f"{key}: not ready after {timeout_seconds:.0f} s: {reason}",
                     hint="look at its pods (or its log in the run's folder)",
                 )
             clock.sleep(POLL_SECONDS)
+
+
+def _pending(readiness: Readiness, key: ObjectKey) -> str | None:
+    try:
+        return readiness.pending(key)
+    except NeverReady:
+        raise
+    except BackendError as error:
+        return f"not known: {error}"
 
 
 def same_model(

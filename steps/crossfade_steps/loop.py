@@ -10,6 +10,7 @@ from crossfade.errors import BackendError, CrossfadeError
 from crossfade.verdict import Decision, Outcome
 from crossfade_steps import deploy, promote, safety
 from crossfade_steps.beginning import beginning
+from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import iterate
 from crossfade_steps.run import Ended, Run, Stopped
 from crossfade_steps.safety import Phase
@@ -70,6 +71,7 @@ def _conclude(run: Run, decision: Decision, objects: dict[str, tuple[str, ...]])
 
 def _deploy(run: Run, deployed: deploy.Deployed) -> None:
     candidates = {name for v in run.versions[1:] for name in objects_of(run, v.name)}
+    run.notes.extend(free_candidates(run))
     done = deploy.deploy(
         run.bundle,
         run.objects,
@@ -86,14 +88,17 @@ def same(run: Run, objects: dict[str, tuple[str, ...]], candidate: str) -> bool:
 
 
 def wait_ready(run: Run, objects: dict[str, tuple[str, ...]]) -> None:
-    """Wait until every version's workloads are ready.  Raises ``BackendError`` with the reason."""
+    """Wait until every version's workloads are ready.
+
+    Raises ``BackendError`` with the reason, ``Stopped`` when the run must end first.
+    """
     names = dict.fromkeys(name for group in objects.values() for name in group)
     deploy.wait_until_ready(
         [deploy.parse_name(name) for name in names],
         run.readiness,
         run.clock,
         timeout_seconds=run.ready_timeout_seconds,
-        alarm=lambda: str(run.alarm() or "") or None,
+        check=run.raise_alarm,
     )
 
 

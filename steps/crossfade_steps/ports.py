@@ -114,6 +114,9 @@ class Router(Protocol):
         Raises ``Conflict`` when somebody else changed the object in between.
         """
 
+    def restore(self, weights: Mapping[str, int]) -> RouteState:
+        """Bring the weights to these whatever they are now, also where they do not make 100."""
+
     def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
         """Return each version's destination (host, port): as stored, else as in the manifests."""
 
@@ -144,7 +147,8 @@ class Readiness(Protocol):
     def pending(self, key: ObjectKey) -> str | None:
         """Return why the object is not ready yet, or None when it is ready.
 
-        Raises ``BackendError`` with the reason when it never will be.
+        Raises ``NeverReady`` with the reason when it never will be, ``BackendError`` when it cannot
+        be known now.
         """
 
 

@@ -17,9 +17,9 @@ from crossfade.spec.requests import at_host, proving_request
 from crossfade.spec.rollout import Manifest, Verify
 from crossfade_steps import verify
 from crossfade_steps.deploy import parse_name, wait_until_ready
-from crossfade_steps.ports import Object, ObjectKey
-from crossfade_steps.run import Run
-from crossfade_steps.safety import Phase, enter, settle
+from crossfade_steps.ports import ObjectKey
+from crossfade_steps.run import Run, Stopped
+from crossfade_steps.safety import Phase, enter, put_routes_back, settle
 from crossfade_steps.versions import objects_of
 
 OWN_COPY = "the promote documents take no version's place"
@@ -45,7 +45,8 @@ class Plan:
 def promote(run: Run, plan: Plan) -> str:
     """Carry the promotion out and return the sentence that says what was done.
 
-    Raises ``BackendError`` when it cannot be completed; traffic is then on a healthy copy.
+    Raises ``BackendError`` when it cannot be completed; traffic is then on a healthy copy.  Raises
+    ``Stopped`` when the run must end before anything was promoted.
     """
     _await_capacity(run, plan.winner)
     enter(run, Phase.PROMOTING, run.only(plan.winner))
@@ -81,7 +82,7 @@ def _await(run: Run, keys: Sequence[ObjectKey]) -> None:
         run.readiness,
         run.clock,
         timeout_seconds=run.ready_timeout_seconds,
-        alarm=lambda: str(run.alarm() or "") or None,
+        check=run.raise_alarm,
     )
 
 
@@ -93,7 +94,10 @@ def _replace(run: Run, plan: Plan) -> None:
         for manifest in plan.workloads
         if manifest.get("kind") in WORKLOADS
     ]
-    _await(run, keys)
+    try:
+        _await(run, keys)
+    except Stopped as stop:  # the winner's own copy has all traffic already, and keeps it
+        raise BackendError(str(stop)) from stop
 
 
 def _model_of(run: Run, host: tuple[str, int] | None) -> str:
@@ -113,7 +117,7 @@ def _prove_copy(run: Run, plan: Plan, model: str) -> None:
 
 def _shift(run: Run, plan: Plan, model: str) -> None:
     """Move traffic to the promoted copy and its route; a failure puts the winner's copy back."""
-    before = [_stored(run, manifest) for manifest in plan.routes]
+    _remember(run, plan.routes)
     try:
         if plan.promoted_version is not None:
             run.router.write(run.router.read(), run.only(plan.promoted_version))
@@ -121,7 +125,8 @@ def _shift(run: Run, plan: Plan, model: str) -> None:
             run.objects.apply(manifest)
         prove_gateway(run, plan, model)
     except BackendError:
-        _put_back(run, plan, before)
+        put_routes_back(run)
+        settle(run)
         raise
     enter(run, Phase.VERIFIED, _settled_weights(run, plan))
 
@@ -141,17 +146,14 @@ def _settled_weights(run: Run, plan: Plan) -> dict[str, int]:
     return run.only(plan.promoted_version or plan.winner)
 
 
-def _stored(run: Run, manifest: Manifest) -> Object | None:
-    return run.objects.get(ObjectKey.of(manifest, run.bundle.namespace))
-
-
-def _put_back(run: Run, plan: Plan, before: Sequence[Object | None]) -> None:
-    for manifest, stored in zip(plan.routes, before, strict=True):
-        if stored is not None:
-            key = ObjectKey.of(manifest, run.bundle.namespace)
-            replace = {"op": "replace", "path": "/spec", "value": stored["spec"]}
-            run.objects.patch(key, [replace])
-    settle(run)
+def _remember(run: Run, routes: Sequence[Manifest]) -> None:
+    """Record the routing objects as they are: whoever ends the run can put them back, too."""
+    known = {entry["name"] for entry in record.of_type(run.record.entries(), "replaced")}
+    for manifest in routes:
+        key, name = ObjectKey.of(manifest, run.bundle.namespace), _name(run, manifest)
+        stored = run.objects.get(key)
+        if stored is not None and name not in known:  # a retried step finds what it applied
+            run.record.append(record.replaced(key.group, name, stored["spec"]))
 
 
 def plan_promotion(

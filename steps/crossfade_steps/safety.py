@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from crossfade import record
-from crossfade.errors import BackendError, CrossfadeError
+from crossfade.errors import BackendError, CrossfadeError, SpecError
+from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Run
 
 TRIES = 5
@@ -41,17 +42,15 @@ def settle(run: Run) -> Mapping[str, int] | None:
     """Bring the weights to the phase's safe ones and return them; twice does no harm.
 
     Returns None where nothing was begun, or where promoted route documents stand as they are.
-    Raises ``BackendError`` if they cannot be written after several tries.
+    Raises ``BackendError`` if they cannot be written after several tries, ``SpecError`` if the
+    routing object has no place for them any more.
     """
     safe = safe_weights(run)
     if not safe:  # nothing begun, or the promoted route documents stand as they are
         return None
     for attempt in range(TRIES):
         try:
-            state = run.router.read()
-            if dict(state.weights) != safe:
-                state = run.router.write(state, safe)
-            return state.weights
+            return _restored(run, safe)
         except BackendError as error:
             if attempt == TRIES - 1:
                 raise BackendError(
@@ -60,6 +59,29 @@ def settle(run: Run) -> Mapping[str, int] | None:
                 ) from error
             run.clock.sleep(PAUSE_SECONDS)
     return None
+
+
+def _restored(run: Run, safe: Mapping[str, int]) -> Mapping[str, int]:
+    """Write the safe weights; what a writer left behind that died half-way is mended first."""
+    try:
+        state = run.router.read()
+    except SpecError:
+        put_routes_back(run)
+        return run.router.restore(safe).weights
+    if dict(state.weights) != safe:
+        state = run.router.write(state, safe)
+    return state.weights
+
+
+def put_routes_back(run: Run) -> None:
+    """Bring the routing objects that a promotion replaced back to their specs from before."""
+    for entry in record.of_type(run.record.entries(), "replaced"):
+        kind, namespace, name = str(entry["name"]).split("/")
+        key = ObjectKey(str(entry["group"]), kind, namespace, name)
+        stored = run.objects.get(key)
+        if stored is not None and stored.get("spec") != entry["spec"]:
+            replace = {"op": "replace", "path": "/spec", "value": entry["spec"]}
+            run.objects.patch(key, [replace])
 
 
 def clean_up(run: Run, created: Mapping[str, str], names: tuple[str, ...]) -> list[str]:

@@ -54,6 +54,14 @@ def test_a_rollout_is_over_when_updated_available_and_desired_agree(
     assert found is None if reason is None else reason in str(found)
 
 
+def test_what_is_scaled_to_0_takes_no_traffic() -> None:
+    asleep = deployment()
+    asleep["spec"]["replicas"] = 0
+    asleep["status"].update(replicas=0, updatedReplicas=0, availableReplicas=0)
+
+    assert str(rollout_reason(asleep)).endswith("it is scaled to 0")
+
+
 def test_a_pod_says_why_it_does_not_start() -> None:
     waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
     status = {"containerStatuses": [{"name": "c", "state": {"waiting": waiting}}]}

@@ -81,5 +81,9 @@ class BackendError(CrossfadeError):
     exit_code = 3
 
 
+class NeverReady(BackendError):
+    """A deployed object does not exist or can never serve: waiting for it is no use."""
+
+
 class Conflict(BackendError):
     """Somebody else changed the object in between: read it again before the next try."""

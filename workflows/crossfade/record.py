@@ -91,6 +91,11 @@ def deployed(
     }
 
 
+def replaced(group: str, name: str, spec: Any) -> dict[str, Any]:
+    """Return the entry with a routing object's spec (``Kind/namespace/name``) before promotion."""
+    return {"type": "replaced", "group": group, "name": name, "spec": spec}
+
+
 def put_back(found: Mapping[str, int], weights: Mapping[str, int]) -> dict[str, Any]:
     """Return the entry that says somebody else's weights were replaced by the decided ones."""
     return {"type": "put-back", "found": dict(found), "weights": dict(weights)}

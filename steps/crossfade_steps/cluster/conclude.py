@@ -10,12 +10,12 @@ from contextlib import suppress
 from typing import Any
 
 from crossfade import record
-from crossfade.errors import CrossfadeError
+from crossfade.errors import CrossfadeError, SpecError
 from crossfade.report.page import page
 from crossfade.verdict import Outcome
 from crossfade_steps import safety
 from crossfade_steps.cluster import workflow
-from crossfade_steps.cluster.stage import Stage
+from crossfade_steps.cluster.stage import ABORT, Stage, aborted
 from crossfade_steps.cluster.store import RUN_LABEL
 from crossfade_steps.deploy import Deployed
 from crossfade_steps.loop import clean_up
@@ -34,13 +34,16 @@ def conclude(stage: Stage) -> Ended:
     Raises ``BackendError`` when the API cannot be reached: then somebody tries again.
     """
     entries = stage.entries()
-    known = _outcome(entries)
-    if known is not None:
-        return known
-    ended = intended(entries, workflow.look(stage.kube, stage.namespace, stage.store.run))
+    recorded = record.last(entries, "outcome")
+    if recorded is not None:
+        return _again(stage, recorded)
+    state = workflow.look(stage.kube, stage.namespace, stage.store.run)
+    head = stage.store.find() or {}
+    ended = intended(entries, state, aborted(head) if head.get("control") == ABORT else None)
     ended = _settle(stage, entries, ended)
     end_load(stage)
     clean_up(stage.run, _deployed(stage, entries), ended)
+    _look_again(stage, entries, ended)
     for note in stage.run.notes:
         print(f"note: {note}", flush=True)
     entry = record.outcome(ended.outcome, ended.sentence, ended.winner)
@@ -52,8 +55,11 @@ def conclude(stage: Stage) -> Ended:
     return ended
 
 
-def intended(entries: Entries, state: workflow.State) -> Ended:
-    """Return how the run is to end, from what is recorded and what became of its Workflow."""
+def intended(entries: Entries, state: workflow.State, asked: Stopped | None = None) -> Ended:
+    """Return how the run is to end, from what is recorded and what became of its Workflow.
+
+    ``asked`` is what a person asked for who then stopped the Workflow.
+    """
     concluded = record.last(entries, "concluded")
     if concluded is not None:
         return _ended(concluded)
@@ -68,6 +74,8 @@ def intended(entries: Entries, state: workflow.State) -> Ended:
         reason = _trouble(entries) or "the workflow was ended"
         text = f"{reason} while {winner} was promoted; its own copy serves all traffic"
         return Ended(Outcome.PROMOTION_FAILED, text, winner)
+    if asked is not None:
+        return Ended(asked.outcome, str(asked))
     if state.shutdown or not state.there:
         how = f"ended ({state.shutdown})" if state.shutdown else "deleted"
         return Ended(Outcome.CANCELLED, f"the workflow was {how}: the baseline serves all traffic")
@@ -113,20 +121,33 @@ def _settle(stage: Stage, entries: Entries, ended: Ended) -> Ended:
     if record.last_phase(entries) is None:
         return ended  # nothing was begun: the Lease may be another run's
     try:
-        stage.lease.take()
+        stage.lease.take(ending=True)
         weights = safety.settle(stage.run)
     except (CrossfadeError, Stopped) as error:
         if stage.lease.lost():
             return Ended(Outcome.CONTESTED, f"{ended.sentence}; {error}", ended.winner)
+        if isinstance(error, SpecError):  # no repetition mends it, and the run must end
+            text = f"{ended.sentence}; safe weights NOT restored: {error}"
+            return Ended(Outcome.FAILED, text, ended.winner)
         raise
     if weights is not None:
         stage.store.append(record.settled(weights))
     return ended
 
 
-def _outcome(entries: Entries) -> Ended | None:
-    entry = record.last(entries, "outcome")
-    return None if entry is None else _ended(entry)
+def _look_again(stage: Stage, entries: Entries, ended: Ended) -> None:
+    """Settle once more: a writer that had looked at the Lease before it was marked has written."""
+    if record.last_phase(entries) is not None and ended.outcome is not Outcome.CONTESTED:
+        with suppress(SpecError, Stopped):
+            safety.settle(stage.run)
+
+
+def _again(stage: Stage, recorded: Mapping[str, Any]) -> Ended:
+    """Finish what a recorded outcome may lack: whoever recorded it may have died right then."""
+    stage.store.summarize(recorded)
+    with suppress(CrossfadeError):
+        stage.lease.release()
+    return _ended(recorded)
 
 
 def _ended(entry: Mapping[str, Any]) -> Ended:

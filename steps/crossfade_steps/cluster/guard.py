@@ -1,8 +1,9 @@
 """The guard: a Job of its own that ends a run when nothing else can any more.
 
 No weight moves before its heartbeat is there.  It acts at once when the Workflow is deleted or
-terminated, and 25 s after any other end without an outcome; concluded means that ``outcome`` is set
-in ``<run>``, never the Workflow's phase (design section 4).
+terminated, and 25 s after any other end without an outcome, or after an abort that no step obeys
+since none is awake; concluded means that ``outcome`` is set in ``<run>``, never the Workflow's
+phase (design section 4).  With each heartbeat it keeps the run's Lease.
 """
 
 from __future__ import annotations
@@ -10,17 +11,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
+from crossfade import record
 from crossfade.contract import GUARD, IMAGE_VARIABLE, MODULE
-from crossfade.errors import BackendError, Conflict
+from crossfade.errors import BackendError, Conflict, CrossfadeError
 from crossfade.spec.names import dns_name
 from crossfade_steps.cluster import load, workflow
 from crossfade_steps.cluster.conclude import conclude
-from crossfade_steps.cluster.stage import Stage
+from crossfade_steps.cluster.stage import ABORT, Stage, aborted
+from crossfade_steps.ports import Clock
+from crossfade_steps.safety import Phase
 
 POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 25.0
 START_SECONDS = 180.0
 TERMINATE = "Terminate"
+PROMOTION = (Phase.PROMOTING, Phase.VERIFIED)
 
 
 def start(stage: Stage) -> None:
@@ -51,24 +56,54 @@ def start(stage: Stage) -> None:
         clock.sleep(0.5)
 
 
+class Lasting:
+    """For how long something has held without a break."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since: float | None = None
+
+    def seconds(self, holds: bool) -> float:
+        """Return the seconds since it began to hold; 0 when it does not."""
+        now = self._clock.now()
+        self._since = (self._since if self._since is not None else now) if holds else None
+        return 0.0 if self._since is None else now - self._since
+
+
 def watch_over(stage: Stage) -> Mapping[str, str]:
     """Stay until the run has its outcome, and see to it that it gets one."""
-    clock, ended_at = stage.run.clock, 0.0
+    clock = stage.run.clock
+    over, asked = Lasting(clock), Lasting(clock)
     while True:
         try:
             head = stage.store.find()
             if head is None or head.get("outcome"):
                 return {}
-            stage.store.write(heartbeat=f"{clock.now():.0f}")
+            _beat(stage)
             state = workflow.look(stage.kube, stage.namespace, stage.store.run)
-            if not state.ended and state.there:
-                ended_at = 0.0
-            elif not ended_at:
-                ended_at = clock.now()
             gone = not state.there or (state.ended and state.shutdown == TERMINATE)
-            if ended_at and (gone or clock.now() - ended_at >= PATIENCE_SECONDS):
-                print(f"guard: {conclude(stage).sentence}", flush=True)
-                continue
-        except BackendError as error:
+            if gone or over.seconds(state.ended) >= PATIENCE_SECONDS:
+                return _concluded(stage)
+            if asked.seconds(_unheard(head)) >= PATIENCE_SECONDS:
+                stop = aborted(head)
+                stage.store.append(record.concluded(stop.outcome, str(stop), None))
+                return _concluded(stage)
+        except CrossfadeError as error:
             print(f"guard: {error}", flush=True)
         clock.sleep(POLL_SECONDS)
+
+
+def _beat(stage: Stage) -> None:
+    stage.store.write(heartbeat=f"{stage.run.clock.now():.0f}")
+    with suppress(CrossfadeError):  # a Lease that is lost stops the step that changes weights
+        stage.lease.hold()
+
+
+def _unheard(head: Mapping[str, str]) -> bool:
+    """Return whether an abort waits for a step; a promotion under way is not broken off."""
+    return head.get("control") == ABORT and head.get("phase") not in PROMOTION
+
+
+def _concluded(stage: Stage) -> Mapping[str, str]:
+    print(f"guard: {conclude(stage).sentence}", flush=True)
+    return {}

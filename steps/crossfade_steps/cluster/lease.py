@@ -1,7 +1,8 @@
 """One owner at a time for a routed object: a Lease beside it, named by what it is.
 
 However the object is named in a file, the Lease is the same (design section 4).  It is taken by its
-resourceVersion and looked at right before each patch; an owner that is gone loses it in time.
+resourceVersion and looked at right before each patch; an owner that is gone loses it in time.  Who
+ends the run marks it, and from then on no other part of that run changes a weight.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from crossfade.errors import BackendError
+from crossfade.errors import BackendError, Conflict
 from crossfade.spec.names import lock_name
 from crossfade.verdict import Outcome
 from crossfade_steps.cluster.kube import Kube
@@ -19,7 +20,9 @@ from crossfade_steps.run import Stopped
 
 SECONDS = 90
 RENEW_SECONDS = 20.0
+TRIES = 3
 GROUP = "coordination.k8s.io"
+ENDING = "crossfade.dev/ending"
 
 
 class Lease:
@@ -29,22 +32,23 @@ class Lease:
         name = lock_name(routed.group, routed.kind, routed.namespace, routed.name)
         self._key = ObjectKey(GROUP, "Lease", routed.namespace, name)
         self._kube, self._routed, self._holder, self._clock = kube, routed, holder, clock
-        self._renewed = 0.0
+        self._ending = False
 
     @property
     def name(self) -> str:
         """Return the Lease's name, the same for every run that wants the object."""
         return str(self._key)
 
-    def take(self) -> None:
-        """Become the owner, or stay it.
+    def take(self, *, ending: bool = False) -> None:
+        """Become the owner, or stay it; with ``ending`` the only part of the run that is left.
 
         Raises ``BackendError`` naming the run that holds it, ``Conflict`` when another one was
         faster.
         """
+        self._ending = ending
         stored = self._kube.get(self._key)
         if stored is None:
-            self._kube.create(self._manifest(None))
+            self._kube.create(self._manifest())
         else:
             holder = str(stored["spec"].get("holderIdentity") or "")
             if holder not in ("", self._holder) and not self._expired(stored):
@@ -52,23 +56,37 @@ class Lease:
                     f"{self._routed} is being changed by run {holder}",
                     hint="wait until that run ends, or abort it: crossfade abort",
                 )
-            self._replace(stored, self._manifest(stored))
-        self._renewed = self._clock.now()
+            annotations = {ENDING: "true" if ending else None}
+            self._replace(stored, {"annotations": annotations})
 
     def hold(self) -> None:
         """Prove that this run still is the owner, and renew in time.
 
-        Raises ``Stopped`` (contested) when another run has taken over.
+        Raises ``Stopped``: contested when another run has taken over, cancelled when this run is
+        being ended elsewhere.
         """
+        for attempt in range(TRIES):
+            stored = self._owned()
+            if self._clock.now() - _renewed(stored) <= RENEW_SECONDS:
+                return
+            try:
+                self._replace(stored)
+                return
+            except Conflict:  # another part of this run was faster, or somebody else: look again
+                if attempt == TRIES - 1:
+                    raise
+
+    def _owned(self) -> Object:
         stored = self._kube.get(self._key)
         holder = None if stored is None else stored["spec"].get("holderIdentity")
         if stored is None or holder != self._holder:
             raise Stopped(
                 Outcome.CONTESTED, f"{self._routed} now belongs to run {holder or 'nobody'}"
             )
-        if self._clock.now() - self._renewed > RENEW_SECONDS:
-            self._replace(stored, self._manifest(stored))
-            self._renewed = self._clock.now()
+        marked = (stored["metadata"].get("annotations") or {}).get(ENDING)
+        if marked and not self._ending:
+            raise Stopped(Outcome.CANCELLED, f"run {self._holder} is being ended already")
+        return stored
 
     def lost(self) -> bool:
         """Return whether another run is the owner now."""
@@ -90,31 +108,32 @@ class Lease:
             self._kube.delete(self._key, uid=str(stored["metadata"]["uid"]))
 
     def _expired(self, stored: Object) -> bool:
-        spec = stored["spec"]
-        renewed = datetime.fromisoformat(str(spec["renewTime"]).replace("Z", "+00:00"))
-        return self._clock.now() > renewed.timestamp() + int(spec["leaseDurationSeconds"])
+        return self._clock.now() > _renewed(stored) + int(stored["spec"]["leaseDurationSeconds"])
 
-    def _manifest(self, stored: Object | None) -> dict[str, Any]:
+    def _manifest(self) -> dict[str, Any]:
+        annotations = {"crossfade.dev/object": str(self._routed),
+                       **({ENDING: "true"} if self._ending else {})}  # fmt: skip
+        metadata = {"name": self._key.name, "namespace": self._key.namespace,
+                    "labels": {"app.kubernetes.io/managed-by": "crossfade"},
+                    "annotations": annotations}  # fmt: skip
+        return {"apiVersion": f"{GROUP}/v1", "kind": "Lease", "metadata": metadata,
+                "spec": self._spec()}  # fmt: skip
+
+    def _spec(self) -> dict[str, Any]:
         now = datetime.fromtimestamp(self._clock.now(), UTC).isoformat(timespec="microseconds")
         now = now.replace("+00:00", "Z")
-        metadata: dict[str, Any] = {
-            "name": self._key.name,
-            "namespace": self._key.namespace,
-            "labels": {"app.kubernetes.io/managed-by": "crossfade"},
-            "annotations": {"crossfade.dev/object": str(self._routed)},
-        }
-        if stored is not None:
-            metadata["resourceVersion"] = stored["metadata"]["resourceVersion"]
-        spec = {"holderIdentity": self._holder, "leaseDurationSeconds": SECONDS,
+        return {"holderIdentity": self._holder, "leaseDurationSeconds": SECONDS,
                 "acquireTime": now, "renewTime": now}  # fmt: skip
-        return {"apiVersion": f"{GROUP}/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 
-    def _replace(self, stored: Object, manifest: Mapping[str, Any]) -> None:
-        part = {
-            "metadata": {"resourceVersion": stored["metadata"]["resourceVersion"]},
-            "spec": manifest["spec"],
-        }
+    def _replace(self, stored: Object, metadata: Mapping[str, Any] | None = None) -> None:
+        version = {"resourceVersion": stored["metadata"]["resourceVersion"]}
+        part = {"metadata": {**version, **(metadata or {})}, "spec": self._spec()}
         self._kube.merge(self._key, part)
+
+
+def _renewed(stored: Object) -> float:
+    text = str(stored["spec"]["renewTime"]).replace("Z", "+00:00")
+    return datetime.fromisoformat(text).timestamp()
 
 
 class Leases:
@@ -123,12 +142,12 @@ class Leases:
     def __init__(self, leases: Sequence[Lease]) -> None:
         self._leases = sorted(leases, key=lambda lease: lease.name)  # no two runs wait crosswise
 
-    def take(self) -> None:
+    def take(self, *, ending: bool = False) -> None:
         """Become the owner of every object; of none when one is another run's."""
         taken: list[Lease] = []
         try:
             for lease in self._leases:
-                lease.take()
+                lease.take(ending=ending)
                 taken.append(lease)
         except BackendError:
             for lease in taken:
@@ -166,6 +185,11 @@ class LeasedRouter:
         """Change the weights, if this run still is the owner."""
         self._lease.hold()
         return self._router.write(state, weights)
+
+    def restore(self, weights: Mapping[str, int]) -> RouteState:
+        """Bring the weights to these, if this run still is the owner."""
+        self._lease.hold()
+        return self._router.restore(weights)
 
     def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
         """Return each version's destination."""

@@ -10,10 +10,11 @@ from crossfade.errors import BackendError, CrossfadeError
 from crossfade.verdict import Judgement, Outcome
 from crossfade_steps import promote
 from crossfade_steps.cluster import workflow
-from crossfade_steps.cluster.conclude import GOOD, deployed_of
+from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
 from crossfade_steps.cluster.stage import Stage
 from crossfade_steps.iteration import window
 from crossfade_steps.reading import observe
+from crossfade_steps.run import Ended
 
 APPROVAL = "approval"
 POLL_SECONDS = 2.0
@@ -68,25 +69,34 @@ def _plan(stage: Stage, entries: list[Mapping[str, Any]]) -> promote.Plan:
 
 
 def watch(stage: Stage) -> Mapping[str, str]:
-    """Keep the alarms on while a person decides; an alarm rejects, whatever they answer."""
+    """Keep the alarms on while a person decides; an alarm ends the run, whatever they answer."""
     run, entries = stage.run, stage.entries()
+    if record.last(entries, "concluded") is not None:
+        return _ended(stage)
     interval = run.bundle.experiment.spec.duration.interval_seconds
     due = run.clock.now() + interval
     last = record.last(entries, "decision")
     state: Mapping[str, Any] = {} if last is None else record.read_decision(last)[2]
     key = workflow.key(stage.namespace, stage.store.run)
     while not workflow.answered(stage.kube.get(key), APPROVAL):
-        run.raise_alarm()
+        stop = run.alarm()
+        if stop is not None:
+            return _ended(stage, Ended(stop.outcome, str(stop)))
         if run.clock.now() >= due:
             due += interval
             missed, state = _missed(stage, entries, state)
             if missed:
                 text = f"{missed} while approval was awaited"
-                stage.store.append(record.concluded(Outcome.ROLLED_BACK, text, None))
-                run.router.write(run.router.read(), run.all_baseline)
-                return {"summary": text}
+                return _ended(stage, Ended(Outcome.ROLLED_BACK, text))
         run.clock.sleep(POLL_SECONDS)
     return {"summary": "approval was answered, no alarm"}
+
+
+def _ended(stage: Stage, ended: Ended | None = None) -> Mapping[str, str]:
+    """End the run now: the Workflow waits at its gate, and may do so for long."""
+    if ended is not None and record.last(stage.entries(), "outcome") is None:
+        stage.store.append(record.concluded(ended.outcome, ended.sentence, ended.winner))
+    return {"summary": conclude(stage).sentence}
 
 
 def _missed(

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from crossfade.errors import BackendError
+from crossfade.errors import NeverReady
 from crossfade.spec.source import listed, mapped
 from crossfade_steps.cluster.kube import Kube
 from crossfade_steps.ports import Object, ObjectKey
@@ -29,11 +29,11 @@ class KubeReadiness:
     def pending(self, key: ObjectKey) -> str | None:
         """Return why the object is not ready, with the reason of a failing pod; None when it is.
 
-        Raises ``BackendError`` when it does not exist or can never become ready.
+        Raises ``NeverReady`` when it does not exist or can never become ready.
         """
         stored = self._kube.get(key)
         if stored is None:
-            raise BackendError(f"{key} does not exist")
+            raise NeverReady(f"{key} does not exist")
         if key.kind in WORKLOADS:
             return self._workload(stored)
         if key.kind == "SeldonDeployment":
@@ -51,13 +51,13 @@ class KubeReadiness:
         pods = self._kube.list("", "Pod", stored["metadata"]["namespace"], selector)
         trouble = "; ".join(pod_troubles(pods))
         if any(word in trouble for word in HOPELESS):
-            raise BackendError(f"{_name(stored)}: {trouble}")
+            raise NeverReady(f"{_name(stored)}: {trouble}")
         return f"{reason}; {trouble}" if trouble else reason
 
     def _seldon(self, key: ObjectKey, stored: Object) -> str | None:
         status = mapped(stored, ("status",))
         if status.get("state") == "Failed":
-            raise BackendError(f"{key}: failed: {status.get('description', 'without a reason')}")
+            raise NeverReady(f"{key}: failed: {status.get('description', 'without a reason')}")
         selector = f"seldon-deployment-id={key.name}"
         found = self._kube.list("apps", "Deployment", key.namespace, selector)
         text = json.dumps([deployment.get("spec") for deployment in found])
@@ -78,6 +78,8 @@ def rollout_reason(stored: Object) -> str | None:
     if status.get("observedGeneration", 0) < stored["metadata"]["generation"]:
         return f"{_name(stored)}: its controller has not seen it yet"
     wanted = spec.get("replicas", 1)
+    if wanted == 0:
+        return f"{_name(stored)}: it is scaled to 0"
     have = {field: status.get(field) or 0
             for field in ("replicas", "updatedReplicas", "availableReplicas")}  # fmt: skip
     if all(count == wanted for count in have.values()):

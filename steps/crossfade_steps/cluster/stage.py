@@ -137,6 +137,12 @@ def _ready_seconds(bundle: Bundle) -> float:
     return float(seconds(bundle.ready_timeout, where="spec.readyTimeout"))
 
 
+def aborted(head: Mapping[str, str]) -> Stopped:
+    """Return how a run ends that somebody aborted."""
+    who = head.get("control-by") or "somebody"
+    return Stopped(Outcome.CANCELLED, f"aborted by {who}: the baseline serves all traffic")
+
+
 class Control:
     """What people ask of a run while it goes on, read at most once a second."""
 
@@ -152,8 +158,7 @@ class Control:
         if self._head.get("outcome"):
             return Stopped(Outcome(self._head["outcome"]), self._head.get("sentence", ""))
         if self._head.get("control") == ABORT:
-            who = self._head.get("control-by") or "somebody"
-            return Stopped(Outcome.CANCELLED, f"aborted by {who}: the baseline serves all traffic")
+            return aborted(self._head)
         if self._workflow.shutdown or not self._workflow.there:
             how = self._workflow.shutdown or "deletion"
             return Stopped(Outcome.CANCELLED, f"the workflow was ended ({how})")

@@ -19,6 +19,7 @@ from crossfade_steps.cluster import doctor, guard, load, promotion, rejected
 from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
 from crossfade_steps.cluster.stage import Stage, facts_of, labels_of
 from crossfade_steps.cluster.store import RUN_LABEL
+from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import evaluate, iterate, resume
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Ended, Run, Stopped
@@ -55,7 +56,7 @@ def check(stage: Stage) -> Outputs:
 
 
 def deploy(stage: Stage) -> Outputs:
-    """Create what is missing, wait until it is ready, and send all traffic to the baseline."""
+    """Create what is missing and wait until it is ready; weights are safe at the baseline now."""
     run, entries = stage.run, stage.entries()
     if record.last(entries, "concluded") is not None:
         return _restore("already concluded")
@@ -77,16 +78,17 @@ def deploy(stage: Stage) -> Outputs:
 def _deploy(stage: Stage) -> None:
     run = stage.run
     candidates = {n for v in run.versions[1:] for n in versions.objects_of(run, v.name)}
+    freed = free_candidates(run)
     done = deploying.deploy(
         run.bundle, run.objects, candidates=frozenset(candidates),
         routed=frozenset(run.router.keys()),
         on_created=lambda name, uid: run.record.append(record.created(name, uid)),
     )  # fmt: skip
-    for note in done.notes:
+    for note in (*freed, *done.notes):
         print(f"note: {note}", flush=True)
     safety.enter(run, Phase.STARTING, dict(run.router.read().weights))
     objects, hosts = versions.version_objects(run), versions.hosts(run)
-    run.record.append(record.deployed(objects, hosts, done.notes))
+    run.record.append(record.deployed(objects, hosts, [*freed, *done.notes]))
 
 
 def start_load(stage: Stage) -> Outputs:

@@ -77,6 +77,10 @@ class RunStore:
                 self._tail = None
                 if attempt == TRIES - 1:
                     raise
+        self.summarize(entry)
+
+    def summarize(self, entry: Mapping[str, Any]) -> None:
+        """Say in ``<run>`` what an entry of the record says of the run as a whole, once more."""
         summary = _summary(entry)
         if summary:
             self.write(**summary)

@@ -46,6 +46,12 @@ def read(stored: Object | None) -> State:
     )
 
 
+def waits(stored: Object | None) -> bool:
+    """Return whether a Workflow waits at a gate or a timer."""
+    nodes = mapped(stored or {}, ("status", "nodes")).values()
+    return any(n.get("type") == "Suspend" and n.get("phase") == "Running" for n in nodes)
+
+
 def answered(stored: Object | None, node: str) -> bool:
     """Return whether a node of that template is over (a gate that was answered)."""
     nodes = mapped(stored or {}, ("status", "nodes")).values()

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from crossfade.errors import BackendError, CrossfadeError
+from crossfade.errors import CrossfadeError, NeverReady
 from crossfade_steps.embedded.gateway import Gateway
 from crossfade_steps.embedded.models import Copy, Predictor, local_model, predictors, start_copy
 from crossfade_steps.embedded.monitoring import Monitoring
@@ -80,16 +80,16 @@ class SeldonController:
     def pending(self, key: ObjectKey) -> str | None:
         """Return why the deployment is not ready, None when it is (port ``Readiness``).
 
-        Raises ``BackendError`` when it cannot become ready.
+        Raises ``NeverReady`` when it cannot become ready.
         """
         stored = self._store.get(key)
         if stored is None:
-            raise BackendError(f"{key} does not exist")
+            raise NeverReady(f"{key} does not exist")
         deployment = self._deployments.get(key)
         if deployment is None or deployment.generation < stored["metadata"]["generation"]:
             return "its controller has not seen it yet"
         if deployment.error is not None:
-            raise BackendError(f"{key}: {deployment.error}")
+            raise NeverReady(f"{key}: {deployment.error}")
         starting = tuple(deployment.starting)
         return f"{', '.join(starting)} is starting" if starting else None
 

@@ -95,6 +95,13 @@ class SpreadRouter:
             raise
         return after
 
+    def restore(self, weights: Mapping[str, int]) -> RouteState:
+        """Bring the weights to these, also after a writer that died between two objects."""
+        for part in self._parts():
+            if part.weights() != {version: weights[version] for version in part.members}:
+                self._objects.patch(part.key, part.patch(weights))
+        return self.read()
+
     def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
         """Return each version's destination: as stored, else as in the manifests."""
         found: dict[str, tuple[str, int]] = {}

@@ -15,6 +15,7 @@ from crossfade.spec.durations import seconds
 from crossfade.verdict import Outcome
 from crossfade_steps.cluster import asked, workflow
 from crossfade_steps.cluster.kube import Kube, connect, own_namespace
+from crossfade_steps.cluster.stage import ABORT
 from crossfade_steps.cluster.store import RunStore
 
 POLL_SECONDS = 2.0
@@ -100,7 +101,20 @@ def _outcome(word: str) -> Outcome:
 
 def ask(run: str, namespace: str | None, what: str, version: str = "") -> None:
     """Ask a run to pause, resume, abort or promote; it obeys within about a second."""
-    out.print(asked.ask(store_of(run, namespace), what, getpass.getuser(), version))
+    store = store_of(run, namespace)
+    out.print(asked.ask(store, what, getpass.getuser(), version))
+    if what == ABORT:
+        _stop_waiting(connect(), store)
+
+
+def _stop_waiting(kube: Kube, store: RunStore) -> None:
+    """Stop an aborted run's Workflow where it waits for a person or a timer: no step is awake."""
+    key = workflow.key(store.namespace, store.run)
+    try:
+        if workflow.waits(kube.get(key)):
+            kube.merge(key, {"spec": {"shutdown": "Stop"}})
+    except CrossfadeError as error:
+        err.print(f"its Workflow waits and was not stopped ({error}): argo stop {store.run}")
 
 
 def runs(namespace: str | None) -> None:

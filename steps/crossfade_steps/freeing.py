@@ -1,0 +1,58 @@
+"""A candidate that serves users is not replaced under them: its traffic goes to the baseline first.
+
+An earlier run that ended on the winner's own copy, or a person, may have left weight on it.  The
+model in the new manifest has been seen by nobody yet.
+"""
+
+from __future__ import annotations
+
+from crossfade.errors import BackendError, SpecError
+from crossfade.spec.ownership import object_name
+from crossfade_steps.deploy import differs, parse_name
+from crossfade_steps.ports import ObjectKey
+from crossfade_steps.run import Run
+from crossfade_steps.versions import objects_of
+
+
+def free_candidates(run: Run) -> list[str]:
+    """Send all traffic to the baseline if a candidate with weight is about to be replaced.
+
+    Returns what was done as notes.  Raises ``SpecError`` when the baseline serves nobody now, since
+    then it is not known to be fit for users, ``BackendError`` when it is not ready.
+    """
+    try:
+        state = run.router.read()
+    except (SpecError, BackendError):
+        return []  # no route yet, or none that leads to the candidates: nobody is served by them
+    replaced = [v.name for v in run.versions[1:] if state.weights[v.name] and _changes(run, v.name)]
+    if not replaced:
+        return []
+    told = ", ".join(f"{name} serves {state.weights[name]} %" for name in replaced)
+    if not state.weights[run.baseline]:
+        raise SpecError(
+            f"{told} of the traffic and its manifest would replace it before any test, "
+            f"while the baseline {run.baseline} serves nobody",
+            hint=f"send traffic to {run.baseline} first, or name the version that serves baseline",
+        )
+    _require_ready(run)
+    run.router.write(state, run.all_baseline)
+    return [f"{told} of the traffic and is replaced: all traffic went to {run.baseline} first"]
+
+
+def _changes(run: Run, version: str) -> bool:
+    """Return whether a version's manifests would change what is there."""
+    names, namespace = objects_of(run, version), run.bundle.namespace
+    for manifest in run.bundle.deploy:
+        if object_name(manifest, namespace) not in names:
+            continue
+        existing = run.objects.get(ObjectKey.of(manifest, namespace))
+        if existing is not None and differs(existing, manifest):
+            return True
+    return False
+
+
+def _require_ready(run: Run) -> None:
+    for name in objects_of(run, run.baseline):
+        reason = run.readiness.pending(parse_name(name))
+        if reason is not None:
+            raise BackendError(f"{name} must take all traffic and is not ready: {reason}")

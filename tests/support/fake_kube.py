@@ -1,0 +1,132 @@
+"""The Kubernetes API in memory, as far as the steps on a cluster use it, and a stage on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rig import VS, Rig, bundle, deployment, route
+
+from crossfade import record
+from crossfade.errors import BackendError, Conflict
+from crossfade.spec.rollout import Bundle
+from crossfade_steps.cluster.lease import Lease, LeasedRouter, Leases
+from crossfade_steps.cluster.stage import Control, Stage
+from crossfade_steps.cluster.store import RunStore
+from crossfade_steps.embedded.store import Store
+from crossfade_steps.ports import ObjectKey
+from crossfade_steps.routers.objects import ObjectRouter
+
+NAMESPACE, RUN = "default", "web-1"
+WORKFLOW = ObjectKey("argoproj.io", "Workflow", NAMESPACE, RUN)
+HEAD = ObjectKey("", "ConfigMap", NAMESPACE, RUN)
+
+
+class FakeKube(Store):
+    """A store with merge patches and lists; ``failing`` maps a kind to how often it is down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failing: dict[str, int] = {}
+
+    def merge(self, key: ObjectKey, part: Mapping[str, Any], *, accept: str = "") -> Any:
+        self._fail(key)
+        stored = self.get(key)
+        if stored is None:
+            raise BackendError(f"{key} does not exist")
+        version = (part.get("metadata") or {}).get("resourceVersion")
+        if version not in (None, stored["metadata"]["resourceVersion"]):
+            raise Conflict(f"{key} changed in between")
+        return self._replace(key, _merged(stored, part))
+
+    def listed(self, kind: str, selector: str) -> list[Any]:
+        wanted = dict(pair.split("=") for pair in selector.split(",") if pair)
+        return [dict(s) for s in Store.list(self, kind)
+                if wanted.items() <= (s["metadata"].get("labels") or {}).items()]  # fmt: skip
+
+    def _fail(self, key: ObjectKey) -> None:
+        if self.failing.get(key.kind, 0):
+            self.failing[key.kind] -= 1
+            raise BackendError(f"{key}: timed out")
+
+
+class Kube:
+    """The fake with the list of a cluster, which takes a group and a namespace."""
+
+    def __init__(self, fake: FakeKube) -> None:
+        self._fake = fake
+        self.namespace = NAMESPACE
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._fake, name)
+
+    def list(self, group: str, kind: str, namespace: str, selector: str = "") -> Any:
+        return self._fake.listed(kind, selector)
+
+
+def _merged(stored: Any, part: Any) -> dict[str, Any]:
+    merged = dict(stored)
+    for name, value in part.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, Mapping):
+            merged[name] = _merged(merged.get(name) or {}, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+@dataclass
+class Cluster:
+    """A run on the fake cluster: its stage, and the parts that a test changes."""
+
+    rig: Rig
+    fake: FakeKube
+    stage: Stage
+
+    def another(self) -> Stage:
+        """Return the stage of another container of the same run."""
+        return stage_of(self.rig, self.fake)
+
+    def weights(self) -> list[int]:
+        return [r["weight"] for r in (self.fake.get(VS) or {})["spec"]["http"][0]["route"]]
+
+    def set_weights(self, *weights: int) -> None:
+        self.fake.patch(VS, [{"op": "add", "path": f"/spec/http/0/route/{i}/weight", "value": w}
+                             for i, w in enumerate(weights)])  # fmt: skip
+
+    def head(self) -> dict[str, str]:
+        return dict((self.fake.get(HEAD) or {})["data"])
+
+
+def stage_of(rig: Rig, fake: FakeKube) -> Stage:
+    """Return the stage of one container on the fake cluster."""
+    kube: Any = Kube(fake)
+    store, router = RunStore(kube, NAMESPACE, RUN), ObjectRouter(rig.run.bundle.experiment, fake)
+    routed = router.keys()
+    lease = Leases([Lease(kube, key, f"{NAMESPACE}/{RUN}", rig.clock) for key in routed])
+    control = Control(store, rig.clock, None)
+    run = replace(
+        rig.run, name=RUN, objects=kube, router=LeasedRouter(router, lease), record=store,
+        alarm=control.alarm, paused=control.paused, order=control.order,
+    )  # fmt: skip
+    return Stage(run, kube, store, lease, "steps:0", "")
+
+
+def iterating(whole: Bundle | None = None, *weights: int) -> Cluster:
+    """Return a run in its iterations, at 70/30 if not said; its Workflow runs."""
+    fake, rig = FakeKube(), Rig(whole or bundle())
+    for manifest in (deployment("base", "old"), deployment("cand", "new"), route()):
+        fake.create(manifest)
+    fake.create({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow",
+                 "metadata": {"name": RUN, "namespace": NAMESPACE}, "spec": {},
+                 "status": {"phase": "Running"}})  # fmt: skip
+    cluster = Cluster(rig, fake, stage_of(rig, fake))
+    stage = cluster.stage
+    stage.store.create({}, {"phase": "checking"})
+    stage.store.append(record.header(RUN, rig.run.bundle, rig.clock.now()))
+    stage.lease.take()
+    stage.store.append(record.phase("iterating", rig.run.all_baseline))
+    cluster.set_weights(*(weights or (70, 30)))
+    return cluster
