@@ -11,6 +11,7 @@ import light
 import pytest
 
 from cluster import Place, until
+from crossfade_steps.cluster import workflow
 
 Places = Callable[[str], Place]
 
@@ -144,6 +145,31 @@ def test_the_report_is_an_artifact_where_a_repository_is(place: Places, tmp_path
     assert f"<td>{run}" in kept
 
 
+def gate(here: Place, run: str) -> None:
+    """Wait until a run waits for a person."""
+
+    def waits() -> bool | None:
+        return True if workflow.waits(here.get("workflow", run)) else None
+
+    until(waits, "the gate", 150, lambda: here.told(run))
+
+
+@pytest.mark.minutes(3)
+def test_an_abort_at_the_gate_ends_the_run_and_its_workflow(place: Places, tmp_path: Path) -> None:
+    here = place("gate")
+    path = here.prepare(tmp_path, iterations=3, approval="before-promote")
+    run = here.submit(path)
+    gate(here, run)
+
+    assert here.cluster.crossfade("abort", "-n", here.name, run).code == 0
+    ended = here.outcome(run, 60)
+
+    assert ended["outcome"] == "cancelled", ended
+    assert ended["sentence"].startswith("aborted by "), ended
+    assert here.weights() == (100, 0)
+    until(lambda: workflow.read(here.get("workflow", run)).ended or None, "the Workflow's end", 60)
+
+
 @pytest.mark.minutes(3)
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_a_person_decides_about_the_promotion(place: Places, tmp_path: Path, answer: str) -> None:
@@ -151,13 +177,7 @@ def test_a_person_decides_about_the_promotion(place: Places, tmp_path: Path, ans
     path = here.prepare(tmp_path, iterations=3, approval="before-promote")
     run = here.submit(path)
     argo = here.cluster.run
-
-    def waits() -> bool | None:
-        nodes = here.get("workflow", run).get("status", {}).get("nodes", {}).values()
-        gate = [n for n in nodes if n["type"] == "Suspend" and n["phase"] == "Running"]
-        return True if gate else None
-
-    until(waits, "the gate", 150, lambda: here.told(run))
+    gate(here, run)
     answered = argo("argo", "node", "set", run, "-n", here.name, "-p", f"decision={answer}",
                     "--node-field-selector", "displayName=approval")  # fmt: skip
     assert answered.code == 0, answered.text
