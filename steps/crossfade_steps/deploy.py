@@ -155,6 +155,13 @@ def _covers(have: Any, want: Any) -> bool:
     return bool(have == want)
 
 
+def unscaled(document: Object) -> Object:
+    """Return a document without what scaling changes."""
+    spec = copy.deepcopy(document.get("spec"))
+    _drop_replicas(spec)
+    return {**document, "spec": spec}
+
+
 def identity(stored: Object | None) -> str | None:
     """Return what a workload runs, without what scaling changes; None for none."""
     if stored is None:

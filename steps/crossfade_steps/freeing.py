@@ -8,25 +8,27 @@ from __future__ import annotations
 
 from crossfade.errors import BackendError, SpecError
 from crossfade.spec.ownership import object_name
-from crossfade_steps.deploy import differs, parse_name
+from crossfade_steps.deploy import differs, parse_name, unscaled
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Run
-from crossfade_steps.versions import objects_of
+from crossfade_steps.versions import objects_of, serving
 
 
 def free_candidates(run: Run) -> list[str]:
     """Send all traffic to the baseline if a candidate with weight is about to be replaced.
 
     Returns what was done as notes.  Raises ``SpecError`` when the baseline serves nobody now, since
-    then it is not known to be fit for users, ``BackendError`` when it is not ready.
+    then it is not known to be fit for users, or when nobody can tell who serves; ``BackendError``
+    when the baseline is not ready, or when the API did not answer.
     """
-    try:
-        state = run.router.read()
-    except (SpecError, BackendError):
-        return []  # no route yet, or none that leads to the candidates: nobody is served by them
-    replaced = [v.name for v in run.versions[1:] if state.weights[v.name] and _changes(run, v.name)]
+    routed = run.router.keys()
+    if any(run.objects.get(key) is None for key in routed):
+        return []  # no route yet: nobody is served by it
+    serves = serving(run)
+    replaced = [v.name for v in run.versions[1:] if v.name in serves and _changes(run, v.name)]
     if not replaced:
         return []
+    state = run.router.read()
     told = ", ".join(f"{name} serves {state.weights[name]} %" for name in replaced)
     if not state.weights[run.baseline]:
         raise SpecError(
@@ -40,13 +42,13 @@ def free_candidates(run: Run) -> list[str]:
 
 
 def _changes(run: Run, version: str) -> bool:
-    """Return whether a version's manifests would change what is there."""
+    """Return whether a version's manifests would change what runs there, whatever its scale."""
     names, namespace = objects_of(run, version), run.bundle.namespace
     for manifest in run.bundle.deploy:
         if object_name(manifest, namespace) not in names:
             continue
         existing = run.objects.get(ObjectKey.of(manifest, namespace))
-        if existing is not None and differs(existing, manifest):
+        if existing is not None and differs(unscaled(existing), unscaled(manifest)):
             return True
     return False
 

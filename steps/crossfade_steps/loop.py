@@ -27,7 +27,8 @@ def conduct(run: Run) -> Ended:
     try:
         ended = _run(run, deployed)
     except KeyboardInterrupt:
-        ended = Ended(Outcome.CANCELLED, "interrupted: the baseline serves all traffic")
+        text = f"interrupted: {safety.who_serves(run.record.entries())}"
+        ended = Ended(Outcome.CANCELLED, text)
     except Stopped as stop:
         ended = Ended(stop.outcome, str(stop))
     except CrossfadeError as error:

@@ -22,6 +22,10 @@ class Stopped(CrossfadeError):
         self.outcome = outcome
 
 
+class EndedElsewhere(Stopped):
+    """Another part of this run ends it already, and says how: this part has no word in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a run ended, in one word and one sentence."""
@@ -37,7 +41,8 @@ class Run:
 
     ``alarm`` gives the reason why the run must end now, or None; it is asked several times a
     second.  ``start_load`` begins the load once both versions are ready; while ``paused`` says yes
-    no iteration begins.  ``order`` gives who wants which version promoted now, or None.
+    no iteration begins.  ``order`` gives who wants which version promoted now, or None.  ``hold``
+    raises ``Stopped`` when this run may not change the routes any more.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Run:
     start_load: Callable[[], None] = lambda: None
     paused: Callable[[], bool] = lambda: False
     order: Callable[[], tuple[str, str] | None] = lambda: None
+    hold: Callable[[], None] = lambda: None
     ready_timeout_seconds: float = 300.0
     notes: list[str] = field(default_factory=list)
 

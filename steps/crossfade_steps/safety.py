@@ -6,7 +6,7 @@ a guard, the next start after a crash) knows them without knowing why it ended (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from crossfade import record
@@ -32,25 +32,38 @@ def enter(run: Run, phase: Phase, safe: Mapping[str, int]) -> None:
     run.record.append(record.phase(phase.value, safe))
 
 
-def safe_weights(run: Run) -> dict[str, int] | None:
+def safe_weights(entries: Sequence[record.Entry]) -> dict[str, int] | None:
     """Return the safe weights of the phase last entered, None before any."""
-    last = record.last_phase(run.record.entries())
+    last = record.last_phase(entries)
     return None if last is None else {name: int(weight) for name, weight in last[1].items()}
 
 
-def settle(run: Run) -> Mapping[str, int] | None:
+def who_serves(entries: Sequence[record.Entry]) -> str:
+    """Return who serves all traffic once the phase's safe weights are in force."""
+    last = record.last_phase(entries)
+    told = {
+        Phase.ITERATING: "the baseline serves all traffic",
+        Phase.PROMOTING: "the winner's own copy serves all traffic",
+        Phase.VERIFIED: "the promoted model serves all traffic",
+    }
+    return told.get(Phase(last[0]) if last else Phase.STARTING, "weights are as they were found")
+
+
+def settle(run: Run, entries: Sequence[record.Entry] | None = None) -> Mapping[str, int] | None:
     """Bring the weights to the phase's safe ones and return them; twice does no harm.
 
-    Returns None where nothing was begun, or where promoted route documents stand as they are.
-    Raises ``BackendError`` if they cannot be written after several tries, ``SpecError`` if the
-    routing object has no place for them any more.
+    ``entries`` is the record that counts, the run's own as it is now if not given.  Returns None
+    where nothing was begun, or where promoted route documents stand as they are.  Raises
+    ``BackendError`` if they cannot be written after several tries, ``SpecError`` if the routing
+    object has no place for them any more.
     """
-    safe = safe_weights(run)
+    entries = run.record.entries() if entries is None else entries
+    safe = safe_weights(entries)
     if not safe:  # nothing begun, or the promoted route documents stand as they are
         return None
     for attempt in range(TRIES):
         try:
-            return _restored(run, safe)
+            return _restored(run, entries, safe)
         except BackendError as error:
             if attempt == TRIES - 1:
                 raise BackendError(
@@ -61,25 +74,31 @@ def settle(run: Run) -> Mapping[str, int] | None:
     return None
 
 
-def _restored(run: Run, safe: Mapping[str, int]) -> Mapping[str, int]:
-    """Write the safe weights; what a writer left behind that died half-way is mended first."""
+def _restored(
+    run: Run, entries: Sequence[record.Entry], safe: Mapping[str, int]
+) -> Mapping[str, int]:
+    """Write the safe weights; what a writer left behind that died half-way is mended first.
+
+    A route document of a promotion may have other destinations at the same places.
+    """
+    put_routes_back(run, entries)
     try:
         state = run.router.read()
     except SpecError:
-        put_routes_back(run)
         return run.router.restore(safe).weights
     if dict(state.weights) != safe:
         state = run.router.write(state, safe)
     return state.weights
 
 
-def put_routes_back(run: Run) -> None:
+def put_routes_back(run: Run, entries: Sequence[record.Entry]) -> None:
     """Bring the routing objects that a promotion replaced back to their specs from before."""
-    for entry in record.of_type(run.record.entries(), "replaced"):
+    for entry in record.of_type(entries, "replaced"):
         kind, namespace, name = str(entry["name"]).split("/")
         key = ObjectKey(str(entry["group"]), kind, namespace, name)
         stored = run.objects.get(key)
         if stored is not None and stored.get("spec") != entry["spec"]:
+            run.hold()
             replace = {"op": "replace", "path": "/spec", "value": entry["spec"]}
             run.objects.patch(key, [replace])
 

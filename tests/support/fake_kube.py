@@ -84,6 +84,7 @@ class Cluster:
     rig: Rig
     fake: FakeKube
     stage: Stage
+    healed: bool = False
 
     def another(self) -> Stage:
         """Return the stage of another container of the same run."""
@@ -109,9 +110,9 @@ def stage_of(rig: Rig, fake: FakeKube) -> Stage:
     control = Control(store, rig.clock, None)
     run = replace(
         rig.run, name=RUN, objects=kube, router=LeasedRouter(router, lease), record=store,
-        alarm=control.alarm, paused=control.paused, order=control.order,
+        alarm=control.alarm, paused=control.paused, order=control.order, hold=lease.hold,
     )  # fmt: skip
-    return Stage(run, kube, store, lease, "steps:0", "")
+    return Stage(run, kube, store, lease, "steps:0", "", store)
 
 
 def iterating(whole: Bundle | None = None, *weights: int) -> Cluster:

@@ -11,10 +11,13 @@ from rig import VS
 from crossfade import record
 from crossfade.errors import BackendError
 from crossfade.verdict import Outcome
-from crossfade_steps.cluster import guard, promotion
+from crossfade_steps import promote, safety
+from crossfade_steps.cluster import guard, promotion, steps
 from crossfade_steps.cluster.conclude import conclude
-from crossfade_steps.cluster.lease import SECONDS, Lease
-from crossfade_steps.run import Stopped
+from crossfade_steps.cluster.lease import SECONDS, Lease, Leases
+from crossfade_steps.deploy import parse_name, uid
+from crossfade_steps.ports import ObjectKey
+from crossfade_steps.run import EndedElsewhere, Stopped
 
 
 def outcomes(cluster: Cluster) -> list[str]:
@@ -43,7 +46,8 @@ def test_nobody_of_a_run_writes_after_who_ends_it() -> None:
 
     with pytest.raises(Stopped, match="is being ended already"):
         late.run.router.write(before, {"v1": 50, "v2": 50})
-    assert ender.run.router.write(ender.run.router.read(), {"v1": 100, "v2": 0}).weights
+    written = ender.run.router.write(ender.run.router.read(), {"v1": 100, "v2": 0})
+    assert dict(written.weights) == {"v1": 100, "v2": 0}
 
 
 def test_a_write_that_slipped_through_is_taken_back_before_the_outcome() -> None:
@@ -86,14 +90,22 @@ def test_an_outcome_that_only_the_record_has_is_told_to_everybody() -> None:
 def test_the_guard_rests_between_two_tries(capsys: pytest.CaptureFixture[str]) -> None:
     cluster = iterating()
     cluster.fake.delete(WORKFLOW)
-    cluster.fake.failing["Lease"] = 3
-    begin = cluster.rig.clock.now()
+    stage = cluster.another()
+    cluster.rig.at(60, lambda: setattr(cluster, "healed", True))
+    summarize = stage.store.summarize
 
-    guard.watch_over(cluster.another())
+    def refused(entry: Any) -> None:
+        if entry["type"] == "outcome" and not cluster.healed:
+            raise BackendError("timed out")
+        summarize(entry)
 
-    assert "timed out" in capsys.readouterr().out
-    assert cluster.rig.clock.now() > begin
-    assert cluster.weights() == [100, 0]
+    stage.store.summarize = refused  # type: ignore[method-assign]
+
+    guard.watch_over(stage)
+
+    told = capsys.readouterr().out.count("guard: timed out")
+    assert 25 <= told <= 31, "every 2 s for a minute"
+    assert (outcomes(cluster), cluster.head()["outcome"]) == (["cancelled"], "cancelled")
 
 
 def test_a_route_that_cannot_be_mended_ends_the_run_with_its_reason() -> None:
@@ -104,7 +116,10 @@ def test_a_route_that_cannot_be_mended_ends_the_run_with_its_reason() -> None:
     guard.watch_over(cluster.another())
 
     assert cluster.head()["outcome"] == "failed"
-    assert "safe weights NOT restored" in cluster.head()["sentence"]
+    assert (
+        "cancelled as far as it went, but safe weights are NOT restored"
+        in cluster.head()["sentence"]
+    )
 
 
 def test_the_guard_keeps_the_lease_while_no_weight_changes() -> None:
@@ -155,3 +170,109 @@ def test_an_abort_while_approval_is_awaited_ends_the_run_at_once() -> None:
     assert cluster.weights() == [100, 0]
     assert cluster.head()["outcome"] == "cancelled"
     assert (cluster.fake.get(HEAD) or {})["data"]["phase"] == "iterating"
+
+
+def test_a_promotion_that_begins_while_the_run_is_ended_moves_nobody() -> None:
+    """The ender goes by the record that it read: the candidate's copy is removed meanwhile."""
+    cluster = iterating()
+    stored = cluster.fake.get(parse_name("SeldonDeployment/cand/m")) or {}
+    cluster.stage.store.append(record.created("SeldonDeployment/cand/m", uid(stored)))
+    cluster.fake.delete(WORKFLOW)
+    late, deleted = cluster.another(), cluster.fake.delete
+
+    def begins(key: Any, **more: Any) -> None:
+        if key.kind == "SeldonDeployment":
+            safety.enter(late.run, safety.Phase.PROMOTING, {"v1": 0, "v2": 100})
+        deleted(key, **more)
+
+    cluster.fake.delete = begins  # type: ignore[method-assign]
+
+    conclude(cluster.another())
+
+    assert cluster.weights() == [100, 0]
+
+
+def test_a_promotion_does_not_begin_once_the_run_is_ended_elsewhere() -> None:
+    cluster = iterating()
+    late = cluster.another()
+    cluster.another().lease.take(ending=True)
+
+    with pytest.raises(EndedElsewhere):
+        promote.promote(late.run, promote.plan_promotion(late.run, "v2", {}, {}))
+    assert [e["phase"] for e in record.of_type(late.entries(), "phase")] == ["iterating"]
+
+
+def test_a_part_that_is_not_asked_any_more_has_no_word_in_the_outcome() -> None:
+    cluster = iterating()
+    stop = EndedElsewhere(Outcome.CANCELLED, "run default/web-1 is being ended already")
+
+    steps.stopped(cluster.stage, "restore", stop)
+
+    assert record.last(cluster.stage.entries(), "concluded") is None
+
+
+def test_what_is_concluded_first_counts() -> None:
+    """An alarm's rollback stays one, though somebody aborts before it is carried out."""
+    cluster = iterating()
+    cluster.stage.store.append(record.concluded(Outcome.ROLLED_BACK, "error-rate is broken", None))
+    cluster.stage.store.write(control="abort")
+    steps.stopped(cluster.another(), "watch", Stopped(Outcome.CANCELLED, "aborted"))
+
+    guard.watch_over(cluster.another())
+
+    assert outcomes(cluster) == ["rolled-back"]
+    assert len(record.of_type(cluster.stage.entries(), "concluded")) == 1
+
+
+def test_two_that_end_a_run_at_once_record_one_outcome() -> None:
+    cluster = iterating()
+    cluster.fake.delete(WORKFLOW)
+    second, deleted = cluster.another(), cluster.fake.delete
+
+    def meanwhile(key: Any, **more: Any) -> None:
+        cluster.fake.delete = deleted  # type: ignore[method-assign]
+        conclude(second)
+        deleted(key, **more)
+
+    stored = cluster.fake.get(parse_name("SeldonDeployment/cand/m")) or {}
+    cluster.stage.store.append(record.created("SeldonDeployment/cand/m", uid(stored)))
+    cluster.stage.store.append(record.deployed({"v2": ["SeldonDeployment/cand/m"]}, {}))
+    cluster.fake.delete = meanwhile  # type: ignore[method-assign]
+
+    assert conclude(cluster.another()).outcome is Outcome.CANCELLED
+    assert outcomes(cluster) == ["cancelled"]
+
+
+def test_the_guard_keeps_a_lease_that_is_marked() -> None:
+    cluster = iterating()
+    cluster.another().lease.take(ending=True)
+    cluster.rig.at(SECONDS + 60, lambda: cluster.stage.store.write(outcome="kept"))
+
+    guard.watch_over(cluster.another())
+
+    other = Lease(cluster.stage.kube, VS, "shop/other-1", cluster.rig.clock)
+    with pytest.raises(BackendError, match="is being changed by run default/web-1"):
+        other.take()
+
+
+def test_who_fails_to_take_every_lease_gives_up_none_that_was_its_own() -> None:
+    cluster = iterating()
+    kube, clock = cluster.stage.kube, cluster.rig.clock
+    second = ObjectKey(VS.group, VS.kind, VS.namespace, "zz")
+    mine = [Lease(kube, key, "default/web-1", clock) for key in (VS, second)]
+    Lease(kube, second, "shop/other-1", clock).take()
+
+    with pytest.raises(BackendError, match="shop/other-1"):
+        Leases(mine).take()
+
+    mine[0].hold()
+
+
+def test_no_load_is_started_for_a_run_that_is_over() -> None:
+    cluster = iterating()
+    cluster.stage.store.append(record.concluded(Outcome.CANCELLED, "aborted by alice", None))
+
+    told = steps.start_load(cluster.another())
+
+    assert told["summary"] == "aborted by alice"
+    assert record.last(cluster.stage.entries(), "started") is None

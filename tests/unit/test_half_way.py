@@ -15,12 +15,15 @@ from crossfade.errors import BackendError, NeverReady
 from crossfade.spec.experiment import Experiment
 from crossfade.verdict import Outcome
 from crossfade_steps import safety
-from crossfade_steps.deploy import wait_until_ready
+from crossfade_steps.deploy import parse_name, wait_until_ready
 from crossfade_steps.embedded.store import Store
+from crossfade_steps.freeing import free_candidates
 from crossfade_steps.loop import conduct
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.routers.spread import SpreadRouter
 from crossfade_steps.run import Stopped
+
+CANDIDATE = parse_name("SeldonDeployment/cand/m")
 
 
 def dying(rig: Rig, kind: str, after: str) -> None:
@@ -42,10 +45,26 @@ def test_a_promotion_that_died_after_its_route_document_is_put_back() -> None:
     rig = Rig(bundle(both=False))
     dying(rig, "VirtualService", "promoting")
 
-    conduct(rig.run)
+    ended = conduct(rig.run)
 
+    assert ended.sentence == "interrupted: the winner's own copy serves all traffic"
     assert rig.weights() == [0, 100]
     assert rig.model("cand") == "new"
+
+
+def test_a_route_document_with_other_destinations_at_the_same_places_is_put_back() -> None:
+    whole = bundle()
+    document = copy.deepcopy(route("v2"))
+    document["spec"]["http"][0]["route"].reverse()
+    rig = Rig(whole.model_copy(update={"promote": {"v2": (deployment("base", "new"), document)}}))
+    dying(rig, "VirtualService", "promoting")
+
+    conduct(rig.run)
+
+    key = ObjectKey("networking.istio.io", "VirtualService", "default", "route")
+    routes = (rig.store.get(key) or {})["spec"]["http"][0]["route"]
+    served = {r["destination"]["host"]: r["weight"] for r in routes}
+    assert served == {"m-p.base.svc.cluster.local": 0, "m-p.cand.svc.cluster.local": 100}
 
 
 def spread() -> tuple[Rig, SpreadRouter, Store]:
@@ -120,14 +139,35 @@ def test_a_candidate_that_serves_everybody_is_not_replaced() -> None:
 
 
 def test_a_candidate_that_serves_and_stays_as_it_is_moves_nothing() -> None:
-    rig = replacing(0, 100)
-    whole = rig.run.bundle
-    same = (deployment("base", "old"), deployment("cand", "serving"), route())
-    rig.run = replace(rig.run, bundle=whole.model_copy(update={"deploy": same}))
+    """Also when somebody has scaled it."""
+    rig = replacing(60, 40)
+    path = "/spec/predictors/0/replicas"
+    rig.store.patch(CANDIDATE, [{"op": "add", "path": path, "value": 3}])
+    same = deployment("cand", "serving")
+    same["spec"]["predictors"][0]["replicas"] = 1
+    deploy = (deployment("base", "old"), same, route())
+    rig.run = replace(rig.run, bundle=rig.run.bundle.model_copy(update={"deploy": deploy}))
 
-    conduct(rig.run)
+    assert free_candidates(rig.run) == []
+    assert rig.weights() == [60, 40]
 
-    assert not any("is replaced" in note for note in rig.run.notes)
+
+def test_a_candidate_of_which_nobody_can_tell_whether_it_serves_is_not_replaced() -> None:
+    rig = replacing(60, 40)
+    down = replace(rig.run, router=Down(rig.run.router))
+
+    with pytest.raises(BackendError, match="timed out"):
+        free_candidates(down)
+
+
+class Down:
+    """A router whose object cannot be read now."""
+
+    def __init__(self, router: Any) -> None:
+        self.keys, self.hosts = router.keys, router.hosts
+
+    def read(self) -> Any:
+        raise BackendError("timed out")
 
 
 class Blinking(Ready):
@@ -168,6 +208,21 @@ def test_an_abort_while_models_start_is_a_cancelled_run() -> None:
     ended = conduct(rig.run)
 
     assert (ended.outcome, ended.sentence) == (Outcome.CANCELLED, "aborted by alice")
+
+
+def test_an_abort_after_the_last_decision_is_heard_before_anything_is_promoted() -> None:
+    rig = Rig(bundle())
+    append = rig.record.append
+
+    def appended(entry: Mapping[str, Any]) -> None:
+        append(entry)
+        if entry["type"] == "applied" and entry["iteration"] == 4:
+            rig.stop = Stopped(Outcome.CANCELLED, "aborted by alice")
+
+    rig.record.append = appended  # type: ignore[method-assign]
+
+    assert conduct(rig.run).outcome is Outcome.CANCELLED
+    assert (rig.weights(), rig.model("base")) == ([100, 0], "old")
 
 
 def test_waiting_for_what_cannot_be_asked_ends_in_time() -> None:

@@ -36,23 +36,34 @@ def conclude(stage: Stage) -> Ended:
     entries = stage.entries()
     recorded = record.last(entries, "outcome")
     if recorded is not None:
-        return _again(stage, recorded)
+        return _again(stage, entries, recorded)
     state = workflow.look(stage.kube, stage.namespace, stage.store.run)
     head = stage.store.find() or {}
     ended = intended(entries, state, aborted(head) if head.get("control") == ABORT else None)
     ended = _settle(stage, entries, ended)
-    end_load(stage)
-    clean_up(stage.run, _deployed(stage, entries), ended)
-    _look_again(stage, entries, ended)
+    _sweep(stage, entries, ended)
     for note in stage.run.notes:
         print(f"note: {note}", flush=True)
     entry = record.outcome(ended.outcome, ended.sentence, ended.winner)
-    stage.run.record.append(record.at(entry, stage.run.clock.now()))
+    if not stage.log.append_once(record.at(entry, stage.run.clock.now())):
+        return conclude(stage)  # somebody else was faster: theirs counts
+    _leave(stage)
+    return ended
+
+
+def _sweep(stage: Stage, entries: Entries, ended: Ended) -> None:
+    """End the load and remove what is not needed, between two looks at the weights."""
+    end_load(stage)
+    _look_again(stage, entries, ended)
+    clean_up(stage.run, _deployed(stage, entries), ended)
+    _look_again(stage, entries, ended)
+
+
+def _leave(stage: Stage) -> None:
     with suppress(CrossfadeError):  # the outcome is what counts: a Lease ends by itself
         stage.lease.release()
     with suppress(CrossfadeError):  # and a report can be made again
         stage.store.publish(page(stage.entries()))
-    return ended
 
 
 def intended(entries: Entries, state: workflow.State, asked: Stopped | None = None) -> Ended:
@@ -122,12 +133,12 @@ def _settle(stage: Stage, entries: Entries, ended: Ended) -> Ended:
         return ended  # nothing was begun: the Lease may be another run's
     try:
         stage.lease.take(ending=True)
-        weights = safety.settle(stage.run)
+        weights = safety.settle(stage.run, entries)
     except (CrossfadeError, Stopped) as error:
         if stage.lease.lost():
             return Ended(Outcome.CONTESTED, f"{ended.sentence}; {error}", ended.winner)
         if isinstance(error, SpecError):  # no repetition mends it, and the run must end
-            text = f"{ended.sentence}; safe weights NOT restored: {error}"
+            text = f"{ended.outcome} as far as it went, but safe weights are NOT restored: {error}"
             return Ended(Outcome.FAILED, text, ended.winner)
         raise
     if weights is not None:
@@ -139,15 +150,21 @@ def _look_again(stage: Stage, entries: Entries, ended: Ended) -> None:
     """Settle once more: a writer that had looked at the Lease before it was marked has written."""
     if record.last_phase(entries) is not None and ended.outcome is not Outcome.CONTESTED:
         with suppress(SpecError, Stopped):
-            safety.settle(stage.run)
+            safety.settle(stage.run, entries)
 
 
-def _again(stage: Stage, recorded: Mapping[str, Any]) -> Ended:
-    """Finish what a recorded outcome may lack: whoever recorded it may have died right then."""
+def _again(stage: Stage, entries: Entries, recorded: Mapping[str, Any]) -> Ended:
+    """Finish what a recorded outcome may lack: whoever recorded it may have died right then.
+
+    A step that was told too late may have made more load.
+    """
+    ended = _ended(recorded)
     stage.store.summarize(recorded)
     with suppress(CrossfadeError):
-        stage.lease.release()
-    return _ended(recorded)
+        end_load(stage)
+        clean_up(stage.run, _deployed(stage, entries), ended)
+    _leave(stage)
+    return ended
 
 
 def _ended(entry: Mapping[str, Any]) -> Ended:

@@ -29,6 +29,16 @@ class Announced:
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add the entry, then tell."""
         self._store.append(entry)
+        self._announce(entry)
+
+    def append_once(self, entry: Mapping[str, Any]) -> bool:
+        """Add the entry unless there is one of its type, then tell; return whether it was added."""
+        added = self._store.append_once(entry)
+        if added:
+            self._announce(entry)
+        return added
+
+    def _announce(self, entry: Mapping[str, Any]) -> None:
         told = news(entry)
         if told is not None:
             with suppress(CrossfadeError):

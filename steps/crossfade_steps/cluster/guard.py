@@ -86,7 +86,7 @@ def watch_over(stage: Stage) -> Mapping[str, str]:
                 return _concluded(stage)
             if asked.seconds(_unheard(head)) >= PATIENCE_SECONDS:
                 stop = aborted(head)
-                stage.store.append(record.concluded(stop.outcome, str(stop), None))
+                stage.store.append_once(record.concluded(stop.outcome, str(stop), None))
                 return _concluded(stage)
         except CrossfadeError as error:
             print(f"guard: {error}", flush=True)
@@ -96,7 +96,7 @@ def watch_over(stage: Stage) -> Mapping[str, str]:
 def _beat(stage: Stage) -> None:
     stage.store.write(heartbeat=f"{stage.run.clock.now():.0f}")
     with suppress(CrossfadeError):  # a Lease that is lost stops the step that changes weights
-        stage.lease.hold()
+        stage.lease.renew()
 
 
 def _unheard(head: Mapping[str, str]) -> bool:

@@ -16,7 +16,7 @@ from crossfade.spec.names import lock_name
 from crossfade.verdict import Outcome
 from crossfade_steps.cluster.kube import Kube
 from crossfade_steps.ports import Clock, Object, ObjectKey, Router, RouteState
-from crossfade_steps.run import Stopped
+from crossfade_steps.run import EndedElsewhere, Stopped
 
 SECONDS = 90
 RENEW_SECONDS = 20.0
@@ -39,42 +39,51 @@ class Lease:
         """Return the Lease's name, the same for every run that wants the object."""
         return str(self._key)
 
-    def take(self, *, ending: bool = False) -> None:
+    def take(self, *, ending: bool = False) -> bool:
         """Become the owner, or stay it; with ``ending`` the only part of the run that is left.
 
-        Raises ``BackendError`` naming the run that holds it, ``Conflict`` when another one was
-        faster.
+        Returns whether it was not ours before.  Raises ``BackendError`` naming the run that holds
+        it, ``Conflict`` when another one was faster.
         """
         self._ending = ending
         stored = self._kube.get(self._key)
         if stored is None:
             self._kube.create(self._manifest())
-        else:
-            holder = str(stored["spec"].get("holderIdentity") or "")
-            if holder not in ("", self._holder) and not self._expired(stored):
-                raise BackendError(
-                    f"{self._routed} is being changed by run {holder}",
-                    hint="wait until that run ends, or abort it: crossfade abort",
-                )
-            annotations = {ENDING: "true" if ending else None}
-            self._replace(stored, {"annotations": annotations})
+            return True
+        holder = str(stored["spec"].get("holderIdentity") or "")
+        if holder not in ("", self._holder) and not self._expired(stored):
+            raise BackendError(
+                f"{self._routed} is being changed by run {holder}",
+                hint="wait until that run ends, or abort it: crossfade abort",
+            )
+        self._replace(stored, {"annotations": {ENDING: "true" if ending else None}})
+        return holder != self._holder
 
     def hold(self) -> None:
         """Prove that this run still is the owner, and renew in time.
 
-        Raises ``Stopped``: contested when another run has taken over, cancelled when this run is
-        being ended elsewhere.
+        Raises ``Stopped`` (contested) when another run has taken over, ``EndedElsewhere`` when
+        another part of this run ends it.
+        """
+        marked = (self.renew()["metadata"].get("annotations") or {}).get(ENDING)
+        if marked and not self._ending:
+            raise EndedElsewhere(Outcome.CANCELLED, f"run {self._holder} is being ended already")
+
+    def renew(self) -> Object:
+        """Renew in time, also for a part of this run that ends it, and return what is stored.
+
+        Raises ``Stopped`` (contested) when another run has taken over.
         """
         for attempt in range(TRIES):
             stored = self._owned()
             if self._clock.now() - _renewed(stored) <= RENEW_SECONDS:
-                return
+                return stored
             try:
-                self._replace(stored)
-                return
+                return self._replace(stored)
             except Conflict:  # another part of this run was faster, or somebody else: look again
                 if attempt == TRIES - 1:
                     raise
+        raise AssertionError("the last try returns or raises")
 
     def _owned(self) -> Object:
         stored = self._kube.get(self._key)
@@ -83,9 +92,6 @@ class Lease:
             raise Stopped(
                 Outcome.CONTESTED, f"{self._routed} now belongs to run {holder or 'nobody'}"
             )
-        marked = (stored["metadata"].get("annotations") or {}).get(ENDING)
-        if marked and not self._ending:
-            raise Stopped(Outcome.CANCELLED, f"run {self._holder} is being ended already")
         return stored
 
     def lost(self) -> bool:
@@ -125,10 +131,10 @@ class Lease:
         return {"holderIdentity": self._holder, "leaseDurationSeconds": SECONDS,
                 "acquireTime": now, "renewTime": now}  # fmt: skip
 
-    def _replace(self, stored: Object, metadata: Mapping[str, Any] | None = None) -> None:
+    def _replace(self, stored: Object, metadata: Mapping[str, Any] | None = None) -> Object:
         version = {"resourceVersion": stored["metadata"]["resourceVersion"]}
         part = {"metadata": {**version, **(metadata or {})}, "spec": self._spec()}
-        self._kube.merge(self._key, part)
+        return self._kube.merge(self._key, part)
 
 
 def _renewed(stored: Object) -> float:
@@ -143,12 +149,12 @@ class Leases:
         self._leases = sorted(leases, key=lambda lease: lease.name)  # no two runs wait crosswise
 
     def take(self, *, ending: bool = False) -> None:
-        """Become the owner of every object; of none when one is another run's."""
+        """Become the owner of every object; of no more than before when one is another run's."""
         taken: list[Lease] = []
         try:
             for lease in self._leases:
-                lease.take(ending=ending)
-                taken.append(lease)
+                if lease.take(ending=ending):
+                    taken.append(lease)
         except BackendError:
             for lease in taken:
                 lease.release()
@@ -158,6 +164,11 @@ class Leases:
         """Prove that this run still is the owner of all.  Raises ``Stopped``."""
         for lease in self._leases:
             lease.hold()
+
+    def renew(self) -> None:
+        """Renew all in time.  Raises ``Stopped`` (contested)."""
+        for lease in self._leases:
+            lease.renew()
 
     def lost(self) -> bool:
         """Return whether another run is the owner of any."""

@@ -89,13 +89,16 @@ def watch(stage: Stage) -> Mapping[str, str]:
                 text = f"{missed} while approval was awaited"
                 return _ended(stage, Ended(Outcome.ROLLED_BACK, text))
         run.clock.sleep(POLL_SECONDS)
+    stop = run.alarm()
+    if stop is not None:
+        return _ended(stage, Ended(stop.outcome, str(stop)))
     return {"summary": "approval was answered, no alarm"}
 
 
 def _ended(stage: Stage, ended: Ended | None = None) -> Mapping[str, str]:
     """End the run now: the Workflow waits at its gate, and may do so for long."""
-    if ended is not None and record.last(stage.entries(), "outcome") is None:
-        stage.store.append(record.concluded(ended.outcome, ended.sentence, ended.winner))
+    if ended is not None:
+        stage.store.append_once(record.concluded(ended.outcome, ended.sentence, ended.winner))
     return {"summary": conclude(stage).sentence}
 
 

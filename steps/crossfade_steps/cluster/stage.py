@@ -41,6 +41,7 @@ class Stage:
     lease: Leases
     image: str
     bundle_text: str
+    log: RunStore | Announced
 
     @property
     def namespace(self) -> str:
@@ -71,6 +72,7 @@ def open_stage(name: str, bundle_text: str, *, follow_workflow: bool = False) ->
     routed = router.keys()
     lease = Leases([Lease(kube, key, f"{namespace}/{name}", clock) for key in routed])
     control = Control(store, clock, kube if follow_workflow else None)
+    log = Announced(store, kube, clock)
     run = Run(
         name=name,
         bundle=bundle,
@@ -82,13 +84,14 @@ def open_stage(name: str, bundle_text: str, *, follow_workflow: bool = False) ->
         readiness=KubeReadiness(kube),
         responder=HttpResponder(),
         clock=clock,
-        record=Announced(store, kube, clock),
+        record=log,
         alarm=control.alarm,
         paused=control.paused,
         order=control.order,
+        hold=lease.hold,
         ready_timeout_seconds=_ready_seconds(bundle),
     )
-    return Stage(run, kube, store, lease, os.environ.get(IMAGE_VARIABLE, ""), bundle_text)
+    return Stage(run, kube, store, lease, os.environ.get(IMAGE_VARIABLE, ""), bundle_text, log)
 
 
 def with_record(stage: Stage, record: Any) -> Stage:

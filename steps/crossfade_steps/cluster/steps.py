@@ -22,7 +22,7 @@ from crossfade_steps.cluster.store import RUN_LABEL
 from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import evaluate, iterate, resume
 from crossfade_steps.ports import ObjectKey
-from crossfade_steps.run import Ended, Run, Stopped
+from crossfade_steps.run import Ended, EndedElsewhere, Run, Stopped
 from crossfade_steps.safety import Phase
 
 AWAKE_SECONDS = 15
@@ -94,6 +94,9 @@ def _deploy(stage: Stage) -> None:
 def start_load(stage: Stage) -> Outputs:
     """Start the load; iterations are counted from what this returns."""
     run, entries = stage.run, stage.entries()
+    concluded = record.last(entries, "concluded")
+    if concluded is not None:
+        return {"start": "0", "pause": "1s", "summary": str(concluded["sentence"])}
     started = record.last(entries, "started")
     if started is None:
         _create_jobs(stage)
@@ -126,6 +129,7 @@ def _create_jobs(stage: Stage) -> None:
 def _wait_gone(stage: Stage, key: ObjectKey) -> None:
     until = stage.run.clock.now() + 60
     while stage.kube.get(key) is not None:
+        stage.run.raise_alarm()
         if stage.run.clock.now() > until:
             raise BackendError(f"{key} is still there 60 s after its deletion")
         stage.run.clock.sleep(0.5)
@@ -217,7 +221,10 @@ def finish(stage: Stage) -> Outputs:
     """End the run, whatever happened before."""
     if stage.store.find() is None:
         return {"outcome": Outcome.FAILED.value, "summary": "the run never began"}
-    ended = conclude(stage)
+    try:
+        ended = conclude(stage)
+    except Stopped as stop:  # the guard is ending it, too: look again
+        raise BackendError(str(stop)) from stop
     found = {"outcome": ended.outcome.value, "summary": ended.sentence}
     with suppress(CrossfadeError):  # the outcome is recorded: no report is no reason to fail
         found[contract.REPORT_FILE] = page(stage.entries())
@@ -235,7 +242,8 @@ def _concluded(stage: Stage, ended: Ended) -> dict[str, str]:
 
 def stopped(stage: Stage, step: str, stop: Stopped) -> Outputs:
     """Record why the run must end now; the workflow goes on to restore the weights."""
-    _concluded(stage, Ended(stop.outcome, str(stop)))
+    if not isinstance(stop, EndedElsewhere):
+        stage.store.append_once(record.concluded(stop.outcome, str(stop), None))
     return {"action": contract.RESTORE_NOW, "summary": str(stop), "next": "0", "pause": "1s"}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from crossfade import record
@@ -67,9 +67,27 @@ class RunStore:
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add one entry durably, and to ``<run>`` what it says of the run as a whole."""
+        self._append(entry, lambda: True)
+
+    def append_once(self, entry: Mapping[str, Any]) -> bool:
+        """Add one entry unless there is one of its type; return whether it was added.
+
+        Of several writers one adds it: each looks after it read the version that it writes to.
+        """
+        kind = str(entry["type"])
+
+        def missing() -> bool:
+            self._tail = self._find_tail()
+            return record.last(self._read(), kind) is None
+
+        return self._append(entry, missing)
+
+    def _append(self, entry: Mapping[str, Any], wanted: Callable[[], bool]) -> bool:
         text = record.canonical(entry)
         packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
         for attempt in range(TRIES):
+            if not wanted():
+                return False
             try:
                 self._add(packed)
                 break
@@ -78,6 +96,7 @@ class RunStore:
                 if attempt == TRIES - 1:
                     raise
         self.summarize(entry)
+        return True
 
     def summarize(self, entry: Mapping[str, Any]) -> None:
         """Say in ``<run>`` what an entry of the record says of the run as a whole, once more."""

@@ -23,14 +23,14 @@ FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
 )
 """Each field's name, least and greatest value, and the words that stand for values."""
 DESCRIPTORS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
-_EVERY = re.compile(r"^@every (?:\d+(?:\.\d+)?(?:h|m|s))+$")
+_EVERY = re.compile(r"@every (?:\d+(?:\.\d+)?(?:h|m|s|ms))+")
 _RANGE = re.compile(r"^(?:[*?]|(?P<low>\w+)(?:-(?P<high>\w+))?)(?:/(?P<step>\d+))?$", re.ASCII)
 
 
 def checked_schedule(schedule: str) -> str:
     """Return the schedule as given.  Raises ``SpecError`` for one that Argo cannot read."""
     if schedule.startswith("@"):
-        if schedule not in DESCRIPTORS and not _EVERY.match(schedule):
+        if schedule not in DESCRIPTORS and not _EVERY.fullmatch(schedule):
             raise _unreadable(schedule, f"expected {', '.join(DESCRIPTORS)} or @every 12h")
         return schedule
     fields = schedule.split()
