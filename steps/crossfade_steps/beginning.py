@@ -29,5 +29,5 @@ def beginning(run: Run) -> float:
         elapsed_seconds=spec.duration.interval_seconds, weights=weights,
         budget_seconds=BUDGET_SECONDS, window=window(run, past, {}),
     )  # fmt: skip
-    known = policies.informed(run.bundle.policy.name, run.bundle.experiment, seen)
+    known = policies.informed(run.bundle.policy, run.bundle.experiment, seen)
     return past if known else now

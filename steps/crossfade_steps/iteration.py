@@ -16,6 +16,7 @@ from crossfade_steps.run import Run, Stopped
 from crossfade_steps.versions import not_ready
 from crossfade_steps.watching import Alarmed, Watch, scrape_seconds
 
+LATE_SECONDS = 5.0
 MOST_DRIFTS = 3
 """How often weights that somebody else changed are put back before the run is contested."""
 
@@ -24,7 +25,7 @@ MOST_DRIFTS = 3
 class Progress:
     """How far a run is: iterations decided, weights expected, the policy's state, and more.
 
-    ``held_seconds`` is how long pauses have held the schedule back.
+    ``held_seconds`` is how long pauses and absences have held the schedule back.
     """
 
     iterations: int
@@ -57,7 +58,8 @@ def resume(run: Run) -> Progress:
     """
     entries = run.record.entries()
     drifts = len(record.of_type(entries, "put-back"))
-    held = sum(float(entry["seconds"]) for entry in record.of_type(entries, "paused"))
+    moved = [*record.of_type(entries, "paused"), *record.of_type(entries, "late")]
+    held = sum(float(entry["seconds"]) for entry in moved)
     recorded = record.last(entries, "decision")
     if recorded is None:
         return Progress(0, dict(run.router.read().weights), {}, None, drifts, held)
@@ -120,13 +122,28 @@ def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
         return replace(progress, iterations=k, state=state, decision=decision)
     if held:
         run.record.append(record.paused(held))
+    late = _late(run, due + held, interval)
+    if late:
+        run.record.append(record.late(late))
     route, disturbed = _put_back(run, progress.weights, progress.drifts)
     drifts = progress.drifts + (disturbed > 0)
     observation = _observed(run, replace(turn, weights=route.weights), _budget(interval))
     observation = replace(observation, disturbed=round(disturbed, 3), sticky=route.sticky,
                           order=run.order())  # fmt: skip
     decision, state = _decided(run, observation, progress.state)
-    return Progress(k, progress.weights, state, decision, drifts, progress.held_seconds + held)
+    return Progress(
+        k, progress.weights, state, decision, drifts, progress.held_seconds + held + late
+    )
+
+
+def _late(run: Run, due: float, interval: float) -> float:
+    """Return by how many seconds an iteration is so late that the schedule moves with it.
+
+    Nobody was there (an evicted pod, a machine asleep): iterations that were due meanwhile would
+    follow each other at once, each with a window of nothing.
+    """
+    late = run.clock.now() - due
+    return late if late > interval + LATE_SECONDS else 0.0
 
 
 def _watch(run: Run, turn: Turn, due: float, seen: list[Observation]) -> Callable[[], None]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from crossfade.counting import Counting, Series, counted, counting, increments
 from crossfade.errors import BackendError
 from crossfade.verdict import Counts
 
-Ask = Callable[[str, float], Any]
-"""Answers a selector and a time (seconds since the epoch) with the samples of its series around it.
+Ask = Callable[[str, float, float], Any]
+"""Answers a selector, a time (seconds since the epoch) and how far to look back from it (seconds,
+0 for as far as is usual) with the samples of its series around that time.
 
 The answer is a body of ``/api/v1/query`` for a range: ``values`` are (time, value), ascending.
 """
+FAR_SECONDS = 3600.0
+"""How long a series may have been away and still go on from where it was."""
 
 
 def read_counts(ask: Ask, query: str, since: float, until: float) -> Counts | None:
@@ -25,13 +28,25 @@ def read_counts(ask: Ask, query: str, since: float, until: float) -> Counts | No
     found = counting(query)
     if found is None:
         return None
-    grown = []
-    for i, selector in enumerate(found.selectors):
-        before, after = (_series(ask(selector, at), selector, at) for at in (since, until))
-        if not before and not after and not _may_be_absent(found, i):
-            raise BackendError(f"no data: {selector} matches no series")
-        grown.append(increments(before, after))
+    grown = [_grown(ask, found, i, since, until) for i in range(len(found.selectors))]
     return counted(found.shape, tuple(grown))
+
+
+def _grown(ask: Ask, found: Counting, i: int, since: float, until: float) -> Series:
+    """Return how much one counter's series grew.
+
+    Series that are all gone are not zero: their scrapes may fail.  One that is new may have been
+    there before its scrapes failed: then it goes on from its last value.
+    """
+    selector = found.selectors[i]
+    before, after = (_series(ask(selector, at, 0.0), selector, at) for at in (since, until))
+    if not after and (before or not _may_be_absent(found, i)):
+        what = "has no sample any more" if before else "matches no series"
+        raise BackendError(f"no data: {selector} {what}")
+    if after.keys() - before.keys():
+        earlier = _last(ask(selector, since, FAR_SECONDS), selector, since)
+        before = {**earlier, **before}
+    return increments(before, after)
 
 
 def _may_be_absent(found: Counting, i: int) -> bool:
@@ -39,21 +54,35 @@ def _may_be_absent(found: Counting, i: int) -> bool:
 
 
 def _series(body: Any, selector: str, at: float) -> Series:
+    """Return each series' value at a time, between its scrapes."""
+    read = {labels: value_at(points, at) for labels, points in _points(body, selector)}
+    return {labels: value for labels, value in read.items() if value is not None}
+
+
+def _last(body: Any, selector: str, at: float) -> Series:
+    """Return each series' last value at or before a time."""
+    found = {}
+    for labels, points in _points(body, selector):
+        known = [value for when, value in points if when <= at and math.isfinite(value)]
+        if known:
+            found[labels] = known[-1]
+    return found
+
+
+def _points(
+    body: Any, selector: str
+) -> Iterator[tuple[frozenset[tuple[str, str]], list[tuple[float, float]]]]:
     data = body.get("data") if isinstance(body, Mapping) else None
     result = data.get("result") if isinstance(data, Mapping) else None
     if not isinstance(result, list) or body.get("isPartial"):
         raise BackendError(f"no counts of {selector}: the answer is not whole")
-    found: Series = {}
     for series in result:
         try:
             points = [(float(when), float(value)) for when, value in series["values"]]
             labels = frozenset((str(k), str(v)) for k, v in series["metric"].items())
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise BackendError(f"no counts of {selector}: a series has no values") from error
-        value = value_at(points, at)
-        if value is not None:
-            found[labels] = value
-    return found
+        yield labels, points
 
 
 def value_at(points: Sequence[tuple[float, float]], at: float) -> float | None:

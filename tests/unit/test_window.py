@@ -24,7 +24,7 @@ def body(series: dict[str, float]) -> dict[str, Any]:
 
 
 def asked(values: Values) -> Any:
-    def ask(query: str, at: float) -> Any:
+    def ask(query: str, at: float, back: float) -> Any:
         return body(values.get((query, at), {}))
 
     return ask
@@ -52,7 +52,7 @@ def test_no_error_yet_is_none_but_no_reward_yet_is_unknown() -> None:
 
 
 def test_a_query_that_counts_nothing_is_not_asked() -> None:
-    def never(query: str, at: float) -> Any:
+    def never(query: str, at: float, back: float) -> Any:
         raise AssertionError(query)
 
     assert read_counts(never, "avg(temperature)", SINCE, UNTIL) is None
@@ -69,7 +69,7 @@ def test_a_query_that_counts_nothing_is_not_asked() -> None:
 )
 def test_an_answer_that_is_not_whole_counts_nothing(answer: Any) -> None:
     with pytest.raises(BackendError):
-        read_counts(lambda query, at: answer, f"sum(rate({ALL}[1m]))", SINCE, UNTIL)
+        read_counts(lambda query, at, back: answer, f"sum(rate({ALL}[1m]))", SINCE, UNTIL)
 
 
 def test_a_stale_series_is_left_out() -> None:
@@ -99,7 +99,7 @@ def test_a_counter_is_taken_at_the_exact_time(
 def test_counters_that_are_scraped_apart_count_the_same_requests() -> None:
     """50 requests a second, half of them rewarded, scraped every 2 s, 1.5 s apart from another."""
 
-    def ask(selector: str, at: float) -> Any:
+    def ask(selector: str, at: float, back: float) -> Any:
         phase, rate = (0.2, 50.0) if selector == ALL else (1.7, 25.0)
         times = [2 * i + phase for i in range(60)]
         values = [[t, str(rate * t)] for t in times if at - 60 < t <= at + 2]
@@ -112,3 +112,41 @@ def test_counters_that_are_scraped_apart_count_the_same_requests() -> None:
 
         assert found is not None
         assert (found.total, found.count) == (pytest.approx(100), pytest.approx(200))
+
+
+@pytest.mark.parametrize("query", [f"sum(rate({ALL}[1m]))",
+                                   f"sum(rate({BAD}[1m])) / sum(rate({ALL}[1m]))"])  # fmt: skip
+def test_series_that_are_all_gone_are_unknown_and_not_zero(query: str) -> None:
+    """Scrapes of the errors fail for longer than one looks back: no window without errors."""
+    gone = BAD if BAD in query else ALL
+    values = {(BAD, SINCE): {"a": 3}, (ALL, SINCE): {"a": 100},
+              (BAD, UNTIL): {"a": 5}, (ALL, UNTIL): {"a": 160}}  # fmt: skip
+    del values[gone, UNTIL]
+
+    with pytest.raises(BackendError, match="has no sample any more"):
+        read_counts(asked(values), query, SINCE, UNTIL)
+
+
+def test_a_series_that_is_back_goes_on_from_its_last_value() -> None:
+    """It was not scraped when the window began: it did not grow by its whole life since."""
+
+    def ask(query: str, at: float, back: float) -> Any:
+        points = [[t, str(9000 + 10 * t)] for t in (10.0, 20.0, 108.0) if t <= at + 2]
+        near = [p for p in points if float(p[0]) > at - (back or 60)]
+        return {"data": {"result": [{"metric": {"pod": "a"}, "values": near}] if near else []}}
+
+    assert read_counts(ask, f"sum({ALL})", 100.0, 110.0) == Counts(880.0), "since second 20"
+
+
+def test_a_series_that_was_never_there_counts_from_zero() -> None:
+    values = {(ALL, SINCE): {"a": 10}, (ALL, UNTIL): {"a": 12, "b": 7}}
+
+    assert read_counts(asked(values), f"sum({ALL})", SINCE, UNTIL) == Counts(9)
+
+
+def test_buckets_without_the_last_one_count_nothing() -> None:
+    def ask(query: str, at: float, back: float) -> Any:
+        return {"data": {"result": [{"metric": {"le": "0.5"}, "values": [[0, str(at)]]}]}}
+
+    with pytest.raises(BackendError, match="no bucket"):
+        read_counts(ask, "histogram_quantile(0.9, sum by (le) (rate(x_bucket[1m])))", SINCE, UNTIL)

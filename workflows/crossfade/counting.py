@@ -6,12 +6,14 @@ whatever is not of these shapes stays a bare value.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import promql_parser
 
+from crossfade.errors import BackendError
 from crossfade.verdict import Counts, Shape
 
 RATES = ("rate", "increase")
@@ -53,7 +55,7 @@ def counting(query: str) -> Counting | None:
         return None
     tree, scale = _scaled(tree)
     if _is_quantile(tree):
-        return _quantile(tree)
+        return _quantile(tree, scale)
     if isinstance(tree, promql_parser.BinaryExpr) and _operator(tree) == "/":
         top, own = _scaled(_bare(tree.lhs))  # 100 * a / b reads as (100 * a) / b
         return _ratio(_counter(top), _counter(tree.rhs), scale * own)
@@ -73,14 +75,14 @@ def _ratio(top: _Counter | None, bottom: _Counter | None, scale: float) -> Count
     return Counting(shape, (top.selector, bottom.selector), zero)
 
 
-def _quantile(tree: Any) -> Counting | None:
+def _quantile(tree: Any, scale: float) -> Counting | None:
     level, buckets = tree.args
     found = _counter(buckets, by="le")
     if found is None or not isinstance(level, promql_parser.NumberLiteral):
         return None
     if not found.name.endswith("_bucket"):
         return None
-    return Counting(Shape("quantile", quantile=float(level.val)), (found.selector,))
+    return Counting(Shape("quantile", quantile=float(level.val), scale=scale), (found.selector,))
 
 
 def _is_quantile(tree: Any) -> bool:
@@ -164,7 +166,10 @@ def increments(before: Series, after: Series) -> Series:
 
 
 def counted(shape: Shape, grown: tuple[Series, ...]) -> Counts:
-    """Return a window's counts from the growth of the shape's counters."""
+    """Return a window's counts from the growth of the shape's counters.
+
+    Raises ``BackendError`` for buckets without the one that holds everything.
+    """
     totals = [sum(series.values()) for series in grown]
     if shape.kind != "quantile":
         return Counts(total=totals[0], count=totals[1] if len(totals) > 1 else None)
@@ -173,6 +178,8 @@ def counted(shape: Shape, grown: tuple[Series, ...]) -> Counts:
         edge = float(dict(labels)["le"])
         by_edge[edge] = by_edge.get(edge, 0.0) + value
     edges = sorted(by_edge)
+    if edges and edges[-1] < math.inf:
+        raise BackendError('no counts: the histogram has no bucket le="+Inf"')
     cumulative = tuple(by_edge[edge] for edge in edges)
-    finite = tuple(edge for edge in edges if edge < float("inf"))
+    finite = tuple(edge for edge in edges if edge < math.inf)
     return Counts(total=cumulative[-1] if cumulative else 0.0, edges=finite, cumulative=cumulative)

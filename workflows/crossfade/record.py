@@ -106,6 +106,11 @@ def paused(seconds: float) -> dict[str, Any]:
     return {"type": "paused", "seconds": round(seconds, 3)}
 
 
+def late(seconds: float) -> dict[str, Any]:
+    """Return the entry that says how far the schedule moved since nobody was there."""
+    return {"type": "late", "seconds": round(seconds, 3)}
+
+
 def trouble(step: str, sentence: str) -> dict[str, Any]:
     """Return the entry with the reason why a step gave up."""
     return {"type": "trouble", "step": step, "sentence": sentence}

@@ -43,6 +43,8 @@ from crossfade_steps.window import read_counts
 API = "/api/v1/query"
 LOOK_BACK = 60.0
 """Seconds before a window's end in which a scrape must have been."""
+FEWEST_SCRAPES = 4
+"""How many scrapes fit in there at least, so that one may fail."""
 OK = 200
 
 
@@ -94,9 +96,10 @@ class Prometheus:
     def _counted(self, request: MetricRequest, reading: Reading, where: str) -> Reading:
         """Return the reading with its window's counts, or with why there are none."""
 
-        def ask(selector: str, at: float) -> Any:
+        def ask(selector: str, at: float, back: float) -> Any:
             ahead = self._settings.scrape_interval or SCRAPE_SECONDS
-            samples = f"{selector}[{math.ceil(LOOK_BACK + ahead)}s]"
+            back = back or max(LOOK_BACK, FEWEST_SCRAPES * ahead)
+            samples = f"{selector}[{math.ceil(back + ahead)}s]"
             answer = self._ask(request.metric, samples, where, at + ahead)
             if answer is None or answer.status_code != OK:
                 status = "no answer" if answer is None else f"HTTP {answer.status_code}"

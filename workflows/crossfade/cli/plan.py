@@ -10,16 +10,15 @@ from rich.table import Table
 
 from crossfade.cli.loading import bundle_of, read
 from crossfade.cli.output import err, out, show_findings
-from crossfade.counting import counting
 from crossfade.errors import SpecError
 from crossfade.evidence.limits import Plan, design, fitting, planned
 from crossfade.evidence.planning import HORIZON, Forecast, World, forecast
 from crossfade.evidence.rules import Design, Rules
+from crossfade.lint.shapes import shapes
 from crossfade.policies import settings as settings_of
-from crossfade.spec.interpolation import interpolate
 from crossfade.spec.requests import request_rate
 from crossfade.spec.rollout import Bundle
-from crossfade.verdict import Observation, Shape
+from crossfade.verdict import Observation
 
 LIFTS = (0.02, 0.1, 0.4)
 MEAN_REWARD = 0.3
@@ -122,18 +121,3 @@ def _advice(screen: Console, iterations: int, likely: Forecast) -> int:
         return 1
     screen.print(f"long enough: such a candidate is promoted at iteration {likely.promoted}")
     return 0
-
-
-def shapes(bundle: Bundle) -> dict[str, Shape]:
-    """Return what each metric's query counts, with the baseline's variables in it."""
-    baseline = bundle.experiment.versions[0]
-    values = {variable.name: variable.value for variable in baseline.variables}
-    found = {}
-    for key, metric in bundle.metrics.items():
-        if metric.query is None:
-            continue
-        query = interpolate(metric.query, baseline.name, values, 60, where=f"metric {key}")
-        counted = counting(query.strip())
-        if counted is not None:
-            found[key] = counted.shape
-    return found

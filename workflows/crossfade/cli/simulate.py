@@ -12,8 +12,8 @@ from rich.progress import track
 
 from crossfade.cli.loading import bundle_of, read
 from crossfade.cli.output import err, out, show_findings, write_file
-from crossfade.cli.plan import shapes
 from crossfade.errors import SpecError
+from crossfade.lint.shapes import shapes
 from crossfade.report.plot import plot, shares
 from crossfade.simulation import Played, Version, World, play, summary
 from crossfade.spec.requests import request_rate

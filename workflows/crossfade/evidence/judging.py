@@ -160,7 +160,8 @@ def _baked(  # noqa: PLR0917
         return _end(trial, Outcome.PROMOTED, i, found, Note("baked", i))
     top = min(trial.weights[i] + rules.increment, design.ceiling)
     weights = tuple(100 - top if j == 0 else top if j == i else 0 for j in range(trial.versions))
-    trial = replace(trial, left=left, weights=weights)
+    steady = trial.steady if weights == trial.weights else 0  # later rewards are of the old split
+    trial = replace(trial, left=left, weights=weights, steady=steady)
     return Judged(trial, None, i, found.verdicts, (Note("baking", i),))
 
 
@@ -203,7 +204,7 @@ def _promoted_or_on(
     ripe = bool(good) and (final or len(trial.candidates()) == 1)
     trial = replace(trial, agreed=trial.agreed + 1 if ripe else 0)
     if ripe and trial.agreed >= (1 if final else rules.confirm):
-        return _won(trial, good, found, notes, final=final)
+        return _won(trial, good, found, notes, design, final=final)
     if final:
         return _end(trial, Outcome.INCONCLUSIVE, 0, found, *notes, Note("time-is-up"))
     led = tuple(
@@ -219,9 +220,17 @@ def _promoted_or_on(
 
 
 def _won(
-    trial: Trial, good: Sequence[int], found: Findings, notes: list[Note], *, final: bool
+    trial: Trial,
+    good: Sequence[int],
+    found: Findings,
+    notes: list[Note],
+    design: Design,
+    *,
+    final: bool,
 ) -> Judged:
-    top = max(good, key=lambda i: float(trial.reward[i]) / max(float(trial.requests[i]), 1.0))
+    """Return the verdict for the best of the candidates that a promotion is proven for."""
+    sign = -1 if design.lower_is_better else 1
+    top = max(good, key=lambda i: sign * trial.reward[i] / max(float(trial.requests[i]), 1.0))
     reason = Note("passes", top)
     if found.unfit:
         reason = Note("baseline-fails", top)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossfade.evidence.increments import above
-from crossfade.evidence.rules import Array, Design, Interval, Rules
+from crossfade.evidence.rules import Design, Rules
 from crossfade.spec.experiment import (
     DeploymentPattern,
     Direction,
@@ -46,8 +46,10 @@ class Limit:
     def tally(self, shape: Shape, counts: Counts) -> tuple[float, float, float]:
         """Return how many values there were, and how many were certainly and possibly bad."""
         if shape.kind == "quantile":
+            if not counts.cumulative:
+                return 0.0, 0.0, 0.0
             edges = (*counts.edges, np.inf)
-            certain, possible = above(edges, counts.cumulative, self.limit)
+            certain, possible = above(edges, counts.cumulative, self.limit / shape.scale)
             return counts.total, certain, possible
         count = counts.count or 0.0
         if shape.kind == "mean":
@@ -105,7 +107,7 @@ def design(experiment: Experiment, plan: Plan) -> Design:
     return Design(
         versions=len(experiment.versions),
         limits=tuple(limit.null for limit in plan.limits),
-        rewarded=_compares(experiment),
+        rewarded=compares(experiment),
         iterations=experiment.iterations,
         lower_is_better=bool(rewards) and rewards[0].preferred_direction is Direction.LOW,
         moves=pattern is DeploymentPattern.PROGRESSIVE,
@@ -113,7 +115,7 @@ def design(experiment: Experiment, plan: Plan) -> Design:
     )
 
 
-def _compares(experiment: Experiment) -> bool:
+def compares(experiment: Experiment) -> bool:
     """Return whether a reward decides: Canary and Conformance look at objectives only."""
     pattern = experiment.spec.strategy.testing_pattern
     both = pattern in (TestingPattern.AB, TestingPattern.ABN)
@@ -137,79 +139,9 @@ def fitting(rules: Rules, experiment: Experiment, seen: Observation) -> Rules:
         found.update(increment=limits.max_candidate_weight_increment, ramp="steps")
     if seen.sticky and "dispersion" not in rules.model_fields_set:
         found["dispersion"] = "auto"
-    if _compares(experiment):
+    if compares(experiment):
         key = qualified(experiment.spec.criteria.rewards[0].metric, experiment.namespace)
         shape = seen.shapes.get(key)
         if shape is not None and shape.kind == "total":
             found["reward"] = "count"
     return rules.model_copy(update=found) if found else rules
-
-
-def interval(experiment: Experiment, seen: Observation, plan: Plan) -> Interval | None:
-    """Return an observation's counts; None when not even the requests are known."""
-    names = [version.name for version in experiment.versions]
-    shape = (len(names), len(plan.limits))
-    judged, low, high = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    complete = True
-    for v, name in enumerate(names):
-        for j, limit in enumerate(plan.limits):
-            counts = _counts(seen, limit.metric, name)
-            if counts is None:
-                complete = complete and not _serves(seen, name)
-                continue
-            judged[v, j], low[v, j], high[v, j] = limit.tally(seen.shapes[limit.metric], counts)
-    rewards = _rewards(experiment, seen, names)
-    requests = _requests(experiment, seen, names, judged)
-    if requests is None:
-        return None
-    if _compares(experiment) and rewards is None:
-        complete = False
-    return Interval(requests, judged, low, high, rewards, complete)
-
-
-def _serves(seen: Observation, name: str) -> bool:
-    return seen.weights.get(name, 0) > 0
-
-
-def _counts(seen: Observation, metric: str, version: str) -> Counts | None:
-    reading = seen.readings.get(metric, {}).get(version)
-    return None if reading is None else reading.counts
-
-
-def _rewards(experiment: Experiment, seen: Observation, names: list[str]) -> Array | None:
-    """Return each version's sum of rewards; None unless every version with traffic has one."""
-    if not _compares(experiment):
-        return None
-    metric = qualified(experiment.spec.criteria.rewards[0].metric, experiment.namespace)
-    found = []
-    for name in names:
-        counts = _counts(seen, metric, name)
-        if counts is None and _serves(seen, name):
-            return None
-        found.append(0.0 if counts is None else _reward(counts))
-    return np.array(found)
-
-
-def _reward(counts: Counts) -> float:
-    """Return a sum of rewards: at most one a request where requests are counted with it."""
-    return counts.total if counts.count is None else min(max(counts.total, 0.0), counts.count)
-
-
-def _requests(
-    experiment: Experiment, seen: Observation, names: list[str], judged: Array
-) -> Array | None:
-    """Return requests by version: of the reward's denominator, the request count, or a test."""
-    criteria = experiment.spec.criteria
-    keys = [qualified(reward.metric, experiment.namespace) for reward in criteria.rewards[:1]]
-    found = []
-    for v, name in enumerate(names):
-        own = [counts.count for key in keys if (counts := _counts(seen, key, name)) is not None]
-        if criteria.request_count:
-            counts = _counts(seen, qualified(criteria.request_count, experiment.namespace), name)
-            own += [] if counts is None else [counts.total]
-        own += [float(value) for value in judged[v] if value > 0]
-        known = [value for value in own if value is not None]
-        if not known and _serves(seen, name):
-            return None
-        found.append(known[0] if known else 0.0)
-    return np.array(found)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,7 @@ class Rules(BaseModel):
     be proven in the iterations there are (``horizon``), or, as a number, a relative lift and more
     (0.1: 10 %).  ``risk_budget`` is bad requests above a limit that one interval may cost;
     ``min_requests`` is by version; ``confirm`` is intervals that agree before a candidate has won;
+    ``reward_range`` is the least and the most that one value of a mean reward can be.
     ``delay`` is the p99 of a reward's delay in intervals; ``dispersion`` is the design effect of
     requests that belong together (sticky users), or ``auto``.
     """
@@ -39,6 +41,7 @@ class Rules(BaseModel):
     alpha_rollback: float = Field(default=0.05, gt=0, lt=0.5)
     alpha_split: float = Field(default=0.01, gt=0, lt=0.5)
     reward: Literal["fraction", "count"] = "fraction"
+    reward_range: tuple[float, float] | None = None
     assurance: Literal["proven", "not-refuted"] = "proven"
     increment: int = Field(default=10, ge=1, le=100)
     max_weight: int = Field(default=95, ge=1, le=100)
@@ -53,6 +56,13 @@ class Rules(BaseModel):
     bake: int = Field(default=3, ge=0)
     delay: int = Field(default=0, ge=0)
     dispersion: float | Literal["auto"] = 1.0
+
+    @field_validator("reward_range")
+    @classmethod
+    def _ascends(cls, ends: tuple[float, float] | None) -> tuple[float, float] | None:
+        if ends is not None and not -math.inf < ends[0] < ends[1] < math.inf:
+            raise ValueError(f"reward_range {list(ends)}: expected [least, most]")
+        return ends
 
 
 @dataclass(frozen=True, slots=True)

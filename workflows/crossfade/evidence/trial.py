@@ -125,16 +125,15 @@ def absorb(trial: Trial, interval: Interval, rules: Rules, design: Design) -> Tr
 def _split(trial: Trial, interval: Interval) -> Array:
     """Return F7: just after a change every share between the old and the new one is legal.
 
-    While all traffic is the baseline's there is nothing to share: what a candidate answers then are
-    probes and people trying it.
+    What a version answers that has no weight are probes and people trying it: it is left out.
     """
     if not any((*trial.weights[1:], *trial.weights_before[1:])):
         return np.zeros((trial.versions, 2, len(SPLIT)))
     now, old = np.asarray(trial.weights) / 100, np.asarray(trial.weights_before) / 100
     share = np.stack([np.maximum(now, old), np.minimum(now, old)], axis=1)[:, :, None]
     tilts = np.stack([SPLIT, -SPLIT])
-    requests = interval.requests[:, None, None]
-    return rate(requests, interval.requests.sum(), share, tilts)
+    requests = np.where(np.maximum(now, old) > 0, interval.requests, 0.0)
+    return rate(requests[:, None, None], requests.sum(), share, tilts)
 
 
 def _compared(

@@ -9,12 +9,16 @@ from crossfade import policies
 from crossfade.counting import SCRAPE_SECONDS
 from crossfade.errors import Severity
 from crossfade.lint.rule import Context, Place, rule
-from crossfade.spec.experiment import TestingPattern
+from crossfade.lint.shapes import shapes
+from crossfade.spec.experiment import TestingPattern, qualified
 from crossfade.spec.requests import request_rate
 
 SMALLEST_SHARE = 0.05
 FEWEST_REQUESTS = 20
 LOWEST_RATE = 1.0
+REWARDED = (TestingPattern.AB, TestingPattern.ABN)
+NOT_COMPARED = {"value": "a bare value", "quantile": "a percentile",
+                "mean": "a mean of values without known ends"}  # fmt: skip
 
 
 @rule(
@@ -39,6 +43,26 @@ def counts_under_two_scrapes(context: Context) -> Iterator[Place]:
     """Find windows of counts, which end a scrape ago, that would be empty or of one scrape."""
     if policies.counts(context.bundle.policy.name) and context.asked:
         yield from _under_two_scrapes(context)
+
+
+@rule(
+    "E2",
+    "the policy cannot compare this reward",
+    "write a ratio of counters, 0 to 1 a request; or name the ends of a mean's values in "
+    "policy.reward_range; or take policy iter8, which compares values",
+    Severity.ERROR,
+)
+def reward_without_ends(context: Context) -> Iterator[Place]:
+    """Find rewards that are values, percentiles or means of values without known ends."""
+    bundle, criteria = context.bundle, context.experiment.spec.criteria
+    if not criteria.rewards or context.experiment.spec.strategy.testing_pattern not in REWARDED:
+        return
+    key = qualified(criteria.rewards[0].metric, context.experiment.namespace)
+    shape = shapes(bundle).get(key)
+    if not policies.comparable(bundle.policy, shape):
+        what = NOT_COMPARED["value" if shape is None else shape.kind]
+        message = f"reward {key} is {what}, which policy {bundle.policy.name} cannot compare"
+        yield context.at_experiment(message, "spec", "criteria", "rewards", 0)
 
 
 def _under_two_scrapes(context: Context) -> Iterator[Place]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from crossfade.errors import Finding, SpecError
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.rollout import Policy
-from crossfade.verdict import Decision, Observation
+from crossfade.verdict import Decision, Observation, Shape
 
 State = Mapping[str, Any]
 
@@ -57,13 +57,19 @@ def counts(name: str) -> bool:
     return bool(getattr(load(name), "COUNTS", False))
 
 
-def informed(name: str, experiment: Experiment, observation: Observation) -> bool:
+def informed(policy: Policy, experiment: Experiment, observation: Observation) -> bool:
     """Return whether an interval before the first one may count as the first.
 
     It does when the baseline served in it and no candidate did.
     """
-    found = getattr(load(name), "informed", None)
-    return bool(found and found(experiment, observation))
+    found = getattr(load(policy.name), "informed", None)
+    return bool(found and found(experiment, settings(policy), observation))
+
+
+def comparable(policy: Policy, shape: Shape | None) -> bool:
+    """Return whether the policy can compare a reward that counts so (None: a bare value)."""
+    found = getattr(load(policy.name), "comparable", None)
+    return found is None or bool(found(shape, settings(policy)))
 
 
 def alarmed(policy: Policy, experiment: Experiment, observation: Observation, state: State) -> bool:

@@ -13,7 +13,8 @@ from typing import Any
 
 from crossfade.errors import Finding
 from crossfade.evidence import judging
-from crossfade.evidence.limits import Plan, design, fitting, interval, planned
+from crossfade.evidence.intervals import comparable, interval
+from crossfade.evidence.limits import Plan, design, fitting, planned
 from crossfade.evidence.rules import POINTS, Design, Interval, Rules
 from crossfade.evidence.storing import restored, stored
 from crossfade.evidence.thresholds import rollback_threshold
@@ -26,6 +27,7 @@ from crossfade.verdict import Decision, Judgement, Observation, Outcome, judge
 COUNTS = True
 """Iterations read increments of counts for this policy."""
 Settings = Rules
+__all__ = ["COUNTS", "Settings", "alarmed", "comparable", "decide", "informed", "unsafe"]
 
 
 def decide(
@@ -37,7 +39,9 @@ def decide(
     what, names = design(experiment, plan), [v.name for v in experiment.versions]
     old = tuple(observation.weights[name] for name in names)
     trial = replace(restored(state.get("trial", {}), settings, what), weights=old)
-    seen = None if observation.disturbed else interval(experiment, observation, plan)
+    seen = None if observation.disturbed else interval(experiment, observation, plan, settings)
+    if observation.disturbed:  # rewards that come late are of nobody knows which split
+        trial = replace(trial, steady=0)
     streaks = _streaks(experiment, observation, plan, state.get("streaks", {}))
     if seen is not None:
         seen = _with_points(seen, experiment, plan, streaks)
@@ -63,13 +67,14 @@ def decide(
     return decision, after
 
 
-def informed(experiment: Experiment, observation: Observation) -> bool:
+def informed(experiment: Experiment, settings: Rules, observation: Observation) -> bool:
     """Return whether all is known of the baseline in this interval, and no candidate served.
 
     A candidate's requests before a run may be those of another model under the same name; so may
     those of a version that is tested alone.
     """
-    seen = interval(experiment, observation, planned(experiment, observation.shapes))
+    plan = planned(experiment, observation.shapes)
+    seen = interval(experiment, observation, plan, settings)
     if seen is None or not seen.complete or len(experiment.versions) == 1:
         return False
     return bool(seen.requests[0] > 0) and not seen.requests[1:].any()
@@ -84,10 +89,10 @@ def alarmed(
     bound of the whole run; what is compared or shared is judged at the interval's end only.
     """
     plan = planned(experiment, observation.shapes)
-    seen, what = interval(experiment, observation, plan), design(experiment, plan)
+    settings = fitting(settings, experiment, observation)
+    seen, what = interval(experiment, observation, plan, settings), design(experiment, plan)
     if seen is None:
         return False
-    settings = fitting(settings, experiment, observation)
     before = restored(state.get("trial", {}), settings, what)
     after = absorb(before, replace(seen, reward=None), settings, what)
     failed = after.fails.evidence() >= rollback_threshold(settings, what)

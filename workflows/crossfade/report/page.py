@@ -143,8 +143,9 @@ def _news(entry: Entry) -> tuple[str, str]:
         return kind, f"{entry['phase']}: safe weights {safe}"
     if kind == "put-back":
         return kind, f"found {joined(entry['found'])}, set {joined(entry['weights'])} again"
-    if kind == "paused":
-        return kind, f"held for {entry['seconds']:g} s"
+    if kind in ("paused", "late"):
+        why = "held" if kind == "paused" else "nobody was there"
+        return kind, f"{why} for {entry['seconds']:g} s: the schedule moved"
     if kind == "settled":
         return kind, f"weights at the end: {joined(entry['weights'])}"
     if kind == "started":
