@@ -35,8 +35,16 @@ def conduct(run: Run) -> Ended:
         ended = Ended(Outcome.FAILED, str(error) + (f" ({error.hint})" if error.hint else ""))
     ended = _settle(run, ended)
     clean_up(run, deployed, ended)
-    run.record.append(record.outcome(ended.outcome, ended.sentence, ended.winner))
+    _note(run, record.outcome(ended.outcome, ended.sentence, ended.winner))
     return ended
+
+
+def _note(run: Run, entry: record.Entry) -> None:
+    """Record what is known at the end; a full disk keeps no weight from being restored."""
+    try:
+        run.record.append(entry)
+    except CrossfadeError as error:
+        run.notes.append(f"{entry['type']} not recorded: {error}")
 
 
 def _run(run: Run, deployed: deploy.Deployed) -> Ended:
@@ -107,7 +115,7 @@ def _settle(run: Run, ended: Ended) -> Ended:
     try:
         weights = safety.settle(run)
         if weights is not None:
-            run.record.append(record.settled(weights))
+            _note(run, record.settled(weights))
     except CrossfadeError as error:
         return Ended(Outcome.FAILED, f"{ended.sentence}; {error}", ended.winner)
     return ended

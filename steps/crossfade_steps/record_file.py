@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crossfade.errors import SpecError
+from crossfade.errors import BackendError, SpecError
 
 
 class RecordFile:
@@ -19,12 +19,15 @@ class RecordFile:
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        """Add one entry and flush it to disk."""
+        """Add one entry and flush it to disk.  Raises ``BackendError`` where it cannot be."""
         line = json.dumps(entry, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        with self._path.open("a", encoding="ascii") as file:
-            file.write(line + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with self._path.open("a", encoding="ascii") as file:
+                file.write(line + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise BackendError(f"{self._path}: cannot be written: {error.strerror}") from error
 
     def entries(self) -> Sequence[Mapping[str, Any]]:
         """Return every entry so far; none when nothing was written yet."""
@@ -50,5 +53,7 @@ def read_record(path: Path) -> list[dict[str, Any]]:
             raise SpecError(f"{path}:{number}: not a JSON line: {error}") from error
         if not isinstance(entry, dict):
             raise SpecError(f"{path}:{number}: expected a JSON object, got {type(entry).__name__}")
+        if not isinstance(entry.get("type"), str):
+            raise SpecError(f"{path}:{number}: not an entry of a record: it has no type")
         entries.append(entry)
     return entries

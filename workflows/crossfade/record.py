@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from crossfade.errors import SpecError
 from crossfade.spec.experiment import Experiment
@@ -154,8 +154,11 @@ def read_header(entries: Sequence[Entry]) -> tuple[Experiment, Policy]:
             f"not a record that this version reads: it begins with {first.get('type')!r} of "
             f"format {first.get('format')!r}, expected 'run' of format {FORMAT}"
         )
-    experiment = Experiment.model_validate(first["experiment"])
-    return experiment, Policy.model_validate(first["policy"])
+    try:
+        experiment = Experiment.model_validate(first["experiment"])
+        return experiment, Policy.model_validate(first["policy"])
+    except (KeyError, ValidationError) as error:
+        raise SpecError(f"the record's beginning is damaged: {error}") from error
 
 
 def read_decision(entry: Entry) -> tuple[Observation, Decision, dict[str, Any]]:

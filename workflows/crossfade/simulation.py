@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from crossfade import policies
-from crossfade.spec.experiment import Experiment, qualified
+from crossfade.spec.experiment import Experiment, Objective, qualified
 from crossfade.spec.rollout import Policy
 from crossfade.verdict import Counts, Decision, Observation, Outcome, Reading, Shape
 
@@ -119,9 +119,9 @@ def _told(
         gain = float(rng.binomial(n, version.reward))
         yield qualified(reward.metric, place), _ratio(gain, n), 0.0
     for objective in criteria.objectives:
-        key, limit = qualified(objective.metric, place), objective.upper_limit or 0.0
+        key = qualified(objective.metric, place)
         broken = float(rng.binomial(n, version.bad.get(key, version.default_bad)))
-        yield key, _objective(shapes.get(key), limit, broken, n), broken
+        yield key, _objective(shapes.get(key), objective, broken, n), broken
 
 
 def _ratio(total: float, n: int) -> Reading:
@@ -129,18 +129,24 @@ def _ratio(total: float, n: int) -> Reading:
     return Reading(total / n, counts=counts) if n else Reading(None, "no data", counts=counts)
 
 
-def _objective(shape: Shape | None, limit: float, broken: float, n: int) -> Reading:
-    """Return a reading in which ``broken`` of n values are above the limit.
+def _objective(shape: Shape | None, objective: Objective, broken: float, n: int) -> Reading:
+    """Return a reading in which ``broken`` of n values are on the wrong side of the limit.
 
-    A mean's values are half its limit, broken ones five times it.
+    A mean's values are half its limit, broken ones five times it; the other way round for a limit
+    from below.
     """
+    above = objective.upper_limit is not None
+    limit = (objective.upper_limit if above else objective.lower_limit) or 0.0
     if shape is None or shape.kind == "fraction":
-        return _ratio(broken, n)
+        return _ratio(broken if above else n - broken, n)
     if shape.kind == "mean":
-        return _ratio(limit * (0.5 * (n - broken) + 5 * broken), n)
+        good, bad = (0.5, 5.0) if above else (2.0, 0.2)
+        return _ratio(limit * (good * (n - broken) + bad * broken), n)
+    if not above:
+        wrong = broken > (shape.quantile or 0) * n
+        return Reading(limit * (0.5 if wrong else 2)) if n else Reading(None, "no data")
     counts = Counts(float(n), None, (limit,), (n - broken, float(n)))
-    above = n and broken / n > 1 - (shape.quantile or 0)
-    value = limit * (2 if above else 0.5)
+    value = limit * (2 if broken > (1 - (shape.quantile or 0)) * n else 0.5)
     return Reading(value, counts=counts) if n else Reading(None, "no data", counts=counts)
 
 

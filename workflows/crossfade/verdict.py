@@ -127,6 +127,10 @@ class Verdict:
     window_seconds: int
     sentence: str
 
+    def judges(self, metric: str, lower: float | None, upper: float | None) -> bool:
+        """Return whether this is of that objective: a metric may have several."""
+        return (self.metric, self.lower, self.upper) == (metric, lower, upper)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

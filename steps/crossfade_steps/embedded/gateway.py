@@ -53,7 +53,8 @@ class Gateway:
         command = [str(tools.envoy), "-c", str(path), "--concurrency", "1", "-l", "warning",
                    "--use-dynamic-base-id"]  # fmt: skip
         self._log = processes.start("envoy", command).log
-        local.wait_for("envoy", f"http://127.0.0.1:{self._admin}/ready", START_SECONDS)
+        local.wait_for("envoy", f"http://127.0.0.1:{self._admin}/ready", START_SECONDS,
+                       processes.failed)  # fmt: skip
 
     @property
     def url(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import requests
 
@@ -32,10 +32,17 @@ def answers(url: str) -> bool:
         return False
 
 
-def wait_for(name: str, url: str, seconds: float) -> None:
-    """Wait until ``url`` gives 200.  Raises ``BackendError`` when it takes too long."""
+def wait_for(name: str, url: str, seconds: float, failed: Callable[[], str | None]) -> None:
+    """Wait until ``url`` gives 200.
+
+    Raises ``BackendError`` with the reason of ``failed`` as soon as there is one, or when it takes
+    too long.
+    """
     until = time.monotonic() + seconds
     while not answers(url):
+        reason = failed()
+        if reason is not None:
+            raise BackendError(reason)
         if time.monotonic() > until:
             raise BackendError(f"{name} did not become ready within {seconds:.0f} s")
         time.sleep(0.05)

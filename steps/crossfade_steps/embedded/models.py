@@ -135,7 +135,7 @@ def local_model(uri: str, mirrors: Mapping[str, str], folder: Path) -> Path:
 def _existing(path: Path, uri: str) -> Path:
     if not path.is_dir():
         raise SpecError(f"model {uri}: no folder {path}")
-    return path
+    return path.resolve()  # a server has a folder of its own
 
 
 def start_copy(

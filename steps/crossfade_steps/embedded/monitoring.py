@@ -45,7 +45,7 @@ class Monitoring:
             f"--web.listen-address=127.0.0.1:{self.port}",
             "--log.level=warn", "--query.lookback-delta=30s",
         ])  # fmt: skip
-        local.wait_for("prometheus", f"{self.url}/-/ready", START_SECONDS)
+        local.wait_for("prometheus", f"{self.url}/-/ready", START_SECONDS, processes.failed)
 
     @property
     def url(self) -> str:

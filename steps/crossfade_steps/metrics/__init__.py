@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from crossfade.errors import SpecError
 from crossfade.spec.metric import Metric
-from crossfade_steps.asking import Secrets, no_secrets
+from crossfade_steps.answers import program
+from crossfade_steps.asking import Secrets, checked_url, no_secrets
 from crossfade_steps.ports import MetricSource
 
 
@@ -41,6 +42,23 @@ def kind_of(metric: Metric) -> str:
         f"and jqExpression it cannot be asked over HTTP",
         hint=f"providers with a source of their own: {', '.join(kinds())}",
     )
+
+
+def unanswerable(metric: Metric) -> SpecError | None:
+    """Return why a metric could never be read, as far as that is known before asking."""
+    spec = metric.spec
+    try:
+        kind = kind_of(metric)
+        if spec.jq_expression and kind != "mock":
+            program(spec.jq_expression)
+        if kind == "http" and spec.url_template and "$" not in spec.url_template:
+            checked_url(spec.url_template.strip(), where=f"metric {metric.metadata.name}")
+        if kind == "prometheus" and metric.query is None:
+            return SpecError(f"metric {metric.metadata.name}: no parameter called query",
+                             hint="add it to spec.params")  # fmt: skip
+    except SpecError as error:
+        return error
+    return None
 
 
 def connect(

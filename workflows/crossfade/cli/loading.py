@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from crossfade.errors import Severity, SpecError
+from crossfade.errors import Finding, Severity, SpecError
 from crossfade.lint import lint
+from crossfade.lint.rule import Context
 from crossfade.spec.loading import load
 from crossfade.spec.rollout import Bundle, Policy
 from crossfade.spec.source import Loaded
@@ -32,7 +33,21 @@ def read(
         prometheus = {**bundle.prometheus, "scrape_interval": min(float(own), scrape_seconds)}
         bundle = bundle.model_copy(update={"prometheus": prometheus})
     loaded = Loaded(bundle, loaded.findings, loaded.documents)
-    return Loaded(bundle, (*loaded.findings, *lint(loaded)), loaded.documents)
+    found = (*loaded.findings, *lint(loaded), *_unanswerable(loaded, bundle))
+    return Loaded(bundle, found, loaded.documents)
+
+
+def _unanswerable(loaded: Loaded, bundle: Bundle) -> Iterator[Finding]:
+    """Yield what no metric source here can answer, before anything is deployed for it."""
+    from crossfade_steps.metrics import unanswerable
+
+    context = Context.of(loaded)
+    for key, metric in bundle.metrics.items():
+        error = unanswerable(metric)
+        if error is not None:
+            yield context.metric_document(key).finding(
+                Severity.ERROR, "Source", str(error), path=("spec",), hint=error.hint
+            )
 
 
 def bundle_of(loaded: Loaded, *, despite: Sequence[str] = ()) -> Bundle:

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from crossfade.errors import CrossfadeError, Finding, Severity, SpecError
 
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-out = Console(highlight=False)
+# No markup: what is printed comes from files, stores and logs, and may hold brackets.
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+out = Console(highlight=False, markup=False)
 
 
 def show_error(error: CrossfadeError) -> None:

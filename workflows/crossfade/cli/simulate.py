@@ -16,6 +16,7 @@ from crossfade.errors import SpecError
 from crossfade.lint.shapes import shapes
 from crossfade.report.plot import plot, shares
 from crossfade.simulation import Played, Version, World, play, summary
+from crossfade.spec.experiment import Direction
 from crossfade.spec.requests import request_rate
 
 BARS = 40
@@ -35,7 +36,9 @@ def run(
         raise SpecError("the requests a second are not known", hint="name them: --rps 50")
     experiment = bundle.experiment
     traffic = rate * experiment.spec.duration.interval_seconds
-    lifted = min(reward[0] * (1 + reward[1]), 1.0)
+    rewards = experiment.spec.criteria.rewards
+    low = bool(rewards) and rewards[0].preferred_direction is Direction.LOW
+    lifted = min(max(reward[0] * (1 - reward[1] if low else 1 + reward[1]), 0.0), 1.0)
     others = [Version(lifted, default_bad=errors[1]) for _ in experiment.versions[1:]]
     world = World(traffic, (Version(reward[0], default_bad=errors[0]), *others))
     known, rng = shapes(bundle), np.random.default_rng(seed)

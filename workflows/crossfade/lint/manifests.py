@@ -11,6 +11,7 @@ from crossfade.lint.rule import Context, Place, rule
 from crossfade.routes import kinds, references_by_object, resolve
 from crossfade.spec.ownership import WORKLOADS, object_name
 from crossfade.spec.requests import fortio_command, runs_fortio
+from crossfade.spec.rollout import FeedbackLoad
 from crossfade.spec.source import Document, listed, look
 from crossfade.workloads import workloads_of
 
@@ -32,6 +33,23 @@ def detached_feedback(context: Context) -> Iterator[Place]:
             name = document.name
             message = f"Job {name} sends feedback at its own rate, whatever is served"
             yield Place(document, ("spec",), message)
+
+
+@rule(
+    "Rewards",
+    "the load's rewards are not of the experiment's versions",
+    "name every version of the experiment under rewards, and no other",
+    Severity.ERROR,
+)
+def rewards_of_others(context: Context) -> Iterator[Place]:
+    """Find misspelt versions: they would earn nothing, and look worse than they are."""
+    names = {version.name for version in context.experiment.versions}
+    rollout = next((d for d in context.documents if d.kind == "Rollout"), Document("", {}))
+    for load in context.bundle.load:
+        if isinstance(load, FeedbackLoad) and set(load.rewards) != names:
+            given, wanted = (", ".join(sorted(found)) for found in (set(load.rewards), names))
+            message = f"rewards are for {given or 'nobody'}, the versions are {wanted}"
+            yield Place(rollout, ("spec", "load"), message)
 
 
 @rule(

@@ -133,15 +133,18 @@ def _objectives(experiment: Experiment, decision: Decision) -> RenderableType:
     )
     for objective in experiment.spec.criteria.objectives:
         key = qualified(objective.metric, experiment.namespace)
-        own = {v.version: v for v in decision.verdicts if v.metric == key}
+        limits = objective.lower_limit, objective.upper_limit
+        own = {v.version: v for v in decision.verdicts if v.judges(key, *limits)}
         lower = f"{objective.lower_limit:g} <= " if objective.lower_limit is not None else ""
         upper = f" <= {objective.upper_limit:g}" if objective.upper_limit is not None else ""
         label = f"{lower}{objective.metric}{upper}"
-        grid.add_row(label, *_versions(experiment, lambda name, own=own: _verdict(own[name])))  # type: ignore[misc]
+        grid.add_row(label, *_versions(experiment, lambda name, own=own: _verdict(own.get(name))))  # type: ignore[misc]
     return part
 
 
-def _verdict(verdict: Verdict) -> str:
+def _verdict(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return WORDS[Judgement.UNKNOWN]
     size = "" if verdict.sample_size is None else f" (n={verdict.sample_size:.4g})"
     return WORDS[verdict.judgement] + size
 

@@ -108,7 +108,8 @@ def _objectives(experiment: Experiment, decision: Decision) -> list[dict[str, An
     found = []
     for objective in experiment.spec.criteria.objectives:
         key = qualified(objective.metric, experiment.namespace)
-        own = {v.version: v for v in decision.verdicts if v.metric == key}
+        limits = objective.lower_limit, objective.upper_limit
+        own = {v.version: v for v in decision.verdicts if v.judges(key, *limits)}
         lower = f"{objective.lower_limit:g} \u2264 " if objective.lower_limit is not None else ""
         upper = f" \u2264 {objective.upper_limit:g}" if objective.upper_limit is not None else ""
         cells = [own.get(version.name) for version in experiment.versions]

@@ -67,8 +67,6 @@ def _rollout(documents: Sequence[Document]) -> Rollout | None:
 
 def _experiments(documents: Sequence[Document], rollout: Rollout | None) -> list[Found]:
     found = [d for d in documents if d.kind == "Experiment"]
-    if rollout is not None and isinstance(rollout.spec.experiment, dict):
-        found = [Document(_file_of(documents), rollout.spec.experiment)]
     models = [(document, validate(document, Experiment)[0]) for document in found]
     return [(document, model) for document, model in models if model is not None]
 

@@ -41,6 +41,8 @@ def read_file(path: Path) -> tuple[list[Document], list[Finding]]:
     """Return a file's documents and what is wrong with its text."""
     name = str(path)
     try:
+        if path.exists() and not path.is_file():
+            return [], [_error(name, "not a regular file")]
         size = path.stat().st_size
         if size > MOST_BYTES:
             return [], [_error(name, f"{size} bytes, expected at most {MOST_BYTES}")]

@@ -12,7 +12,8 @@ from crossfade.spec.experiment import Experiment
 from crossfade.spec.metric import Metric
 from crossfade.spec.rollout import Rollout
 from crossfade.spec.semantics import experiment_findings, name_findings
-from crossfade.spec.source import Document, Loaded
+from crossfade.spec.source import Document, Loaded, listed, look, mapped
+from crossfade.spec.source import Path as FieldPath
 from crossfade.spec.validation import shown, validate
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -38,8 +39,9 @@ def load(paths: Sequence[Path], *, substitutions: Mapping[str, str] | None = Non
         if rollout is not None:
             more, more_findings = read_named(rollouts[0], rollout)
             findings += more_findings
+            more += inline_documents(rollouts[0])
             found += [f for d in more for f in document_findings(d)]
-            documents += more
+            documents += [d for d in more if d.file != rollouts[0].file or d.kind in APIS]
     bundle, problems = assemble(documents, dict(substitutions or {}))
     findings += found
     if any(f.severity is Severity.ERROR for f in findings):
@@ -104,6 +106,10 @@ def _metric_findings(document: Document) -> list[Finding]:
 
 def _refusal(document: Document) -> Finding | None:
     api, kind = document.data.get("apiVersion"), document.data.get("kind")
+    for name, value in (("apiVersion", api), ("kind", kind)):
+        if value and not isinstance(value, str):
+            message = f"{name} must be text, got {shown(value)}"
+            return document.finding(Severity.ERROR, "kind", message, path=(name,))
     if not kind or not api:
         missing = " and ".join(n for n, v in (("apiVersion", api), ("kind", kind)) if not v)
         hint = ""
@@ -133,6 +139,23 @@ def read_named(document: Document, rollout: Rollout) -> tuple[list[Document], li
         documents += read
         findings += problems
     return documents, findings
+
+
+def inline_documents(rollout: Document) -> list[Document]:
+    """Return the documents that a rollout holds itself, with the lines of its own file."""
+    spec = mapped(rollout.data, ("spec",))
+    paths: list[FieldPath] = [("spec", "experiment")]
+    for key in ("metrics", "deploy"):
+        paths += [("spec", key, i) for i in range(len(listed(spec, (key,))))]
+    for version in mapped(spec, ("promote",)):
+        own = ("spec", "promote", version)
+        paths += [(*own, i) for i in range(len(listed(rollout.data, own)))]
+    return [_at(rollout, path) for path in paths if isinstance(look(rollout.data, path), Mapping)]
+
+
+def _at(document: Document, path: FieldPath) -> Document:
+    lines = {p[len(path) :]: line for p, line in document.lines.items() if p[: len(path)] == path}
+    return Document(document.file, look(document.data, path), lines)
 
 
 def _names(rollout: Rollout) -> list[str]:

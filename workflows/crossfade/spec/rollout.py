@@ -8,17 +8,44 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
+from crossfade.errors import SpecError
 from crossfade.spec.base import Model
+from crossfade.spec.durations import seconds
 from crossfade.spec.experiment import Experiment, Metadata
 from crossfade.spec.metric import Metric
 from crossfade.spec.names import AccountName, ImageName, NamespaceName
 
 Manifest = dict[str, Any]
+PROMETHEUS = ("url", "scrape_interval", "several_series", "timeout", "retries",
+              "most_retry_after", "verify_tls")  # fmt: skip
+
+
+def _prometheus(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings with the scrape interval in seconds: ``2``, ``2s``, ``1m``."""
+    unknown = sorted(set(given) - set(PROMETHEUS))
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)} is no setting, expected {', '.join(PROMETHEUS)}")
+    interval = given.get("scrape_interval")
+    if interval is None:
+        return given
+    if isinstance(interval, str):
+        try:
+            return {**given, "scrape_interval": seconds(interval, where="scrape_interval")}
+        except SpecError as error:
+            raise ValueError(str(error)) from None
+    is_number = isinstance(interval, int | float) and not isinstance(interval, bool)
+    if not is_number or not 0 < interval < math.inf:
+        raise ValueError(f"scrape_interval {interval!r}: expected seconds, such as 2 or 2s")
+    return given
+
+
+Prometheus = Annotated[dict[str, Any], AfterValidator(_prometheus)]
 
 
 class Loop(StrEnum):
@@ -69,7 +96,7 @@ class FeedbackLoad(Model):
     payload: str
     headers: dict[str, str] = {}
     header: str = "version"
-    rewards: dict[str, float]
+    rewards: dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]]
 
 
 class Load(Model):
@@ -79,6 +106,13 @@ class Load(Model):
     set_: dict[str, str] = Field(default={}, alias="set")
     fortio: FortioLoad | None = None
     feedback: FeedbackLoad | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Load:
+        given = [self.file, self.fortio, self.feedback]
+        if sum(source is not None for source in given) != 1:
+            raise ValueError("expected exactly one of file, fortio and feedback")
+        return self
 
 
 class VersionObjects(Model):
@@ -108,7 +142,7 @@ class RolloutSpec(Model):
     policy: Policy = Policy()
     loop: Loop = Loop.NODES
     approval: Approval = Approval.NONE
-    prometheus: dict[str, Any] = {}
+    prometheus: Prometheus = {}
     models: dict[str, str] = {}
     image: ImageName | None = None
     service_account: AccountName | None = None
@@ -148,7 +182,7 @@ class Bundle(Model):
     policy: Policy = Policy()
     loop: Loop = Loop.NODES
     approval: Approval = Approval.NONE
-    prometheus: dict[str, Any] = {}
+    prometheus: Prometheus = {}
     models: dict[str, str] = {}
     image: ImageName | None = None
     service_account: AccountName | None = None

@@ -16,13 +16,14 @@ from crossfade.spec.tasks import task_findings
 _NAME = re.compile(r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
 _GENERATE = re.compile(r"^[a-z0-9][a-z0-9.-]*$")
 MOST_NAME = 253
+MOST_ITERATIONS = 1_000_000
 VERSIONS: Path = ("spec", "versionInfo")
 CRITERIA: Path = ("spec", "criteria")
 
 
 def experiment_findings(document: Document, experiment: Experiment) -> list[Finding]:
     """Return everything that would end the experiment, whatever the cluster says."""
-    checks = (_names, _candidates, _rewards, _references, _limits, task_findings)
+    checks = (_names, _candidates, _rewards, _references, _limits, _length, task_findings)
     return [finding for check in checks for finding in check(document, experiment)]
 
 
@@ -49,6 +50,12 @@ def _names(document: Document, experiment: Experiment) -> Iterator[Finding]:
     for name in sorted({n for n in names if names.count(n) > 1}):
         message = f"version name {name!r} is used {names.count(name)} times, expected once"
         yield document.finding(Severity.ERROR, "versions", message, path=VERSIONS)
+
+
+def _length(document: Document, experiment: Experiment) -> Iterator[Finding]:
+    if experiment.iterations > MOST_ITERATIONS:
+        message = f"{experiment.iterations} iterations in all, expected at most {MOST_ITERATIONS}"
+        yield document.finding(Severity.ERROR, "length", message, path=("spec", "duration"))
 
 
 def _candidates(document: Document, experiment: Experiment) -> Iterator[Finding]:

@@ -1,0 +1,314 @@
+"""Input that would only have failed later, and text that the screen must not eat."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rig import Rig, bundle
+
+from crossfade import record
+from crossfade.cli.app import main
+from crossfade.cli.loading import read
+from crossfade.cli.output import out
+from crossfade.errors import BackendError, Finding
+from crossfade.report.describe import describe
+from crossfade.report.page import page
+from crossfade.spec.rollout import PROMETHEUS
+from crossfade.verdict import Outcome
+from crossfade_steps.embedded.local import wait_for
+from crossfade_steps.embedded.models import local_model
+from crossfade_steps.loop import conduct
+from crossfade_steps.metrics.prometheus import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "workflows" / "examples" / "iris"
+Edit = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    folder = tmp_path / "iris"
+    shutil.copytree(EXAMPLE, folder)
+    return folder
+
+
+def edited(folder: Path, name: str, edit: Edit) -> list[Finding]:
+    """Return the findings of the example after an edit of one of its files."""
+    path = folder / f"{name}.yaml"
+    documents = list(yaml.safe_load_all(path.read_text()))
+    edit(documents[0])
+    path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
+    return list(read([folder]).findings)
+
+
+def told(findings: list[Finding]) -> str:
+    return "\n".join(map(str, findings))
+
+
+def inline(folder: Path, **changes: Any) -> Edit:
+    """Return an edit that writes the experiment into the rollout, with changes of its spec."""
+    experiment = yaml.safe_load((folder / "experiment.yaml").read_text())
+    experiment["spec"].update(changes)
+    return lambda rollout: rollout["spec"].update(experiment=experiment)
+
+
+def test_an_experiment_in_the_rollout_itself_is_judged_like_a_file(example: Path) -> None:
+    assert edited(example, "rollout", inline(example)) == []
+
+    found = edited(example, "rollout", inline(example, duration={"intervalSecond": 10}))
+
+    [finding] = [f for f in found if "intervalSecond" in f.message]
+    assert finding.where.startswith(f"{example / 'rollout.yaml'}:")
+    assert finding.line > 5
+    assert "did you mean intervalSeconds" in finding.hint
+
+
+def test_what_must_hold_beyond_the_schema_holds_there_too(example: Path) -> None:
+    limits = {"objectives": [{"metric": "error-rate", "lowerLimit": 9, "upperLimit": "0.1"}],
+              "rewards": [{"metric": "user-engagement", "preferredDirection": "High"}]}  # fmt: skip
+
+    assert "lowerLimit 9 is above upperLimit" in told(
+        edited(example, "rollout", inline(example, criteria=limits))
+    )
+
+
+def test_a_metric_and_a_manifest_in_the_rollout_are_judged(example: Path) -> None:
+    metric = {"apiVersion": "iter8.tools/v2alpha2", "kind": "Metric",
+              "metadata": {"name": "x"}, "spec": {"tipe": "Gauge"}}  # fmt: skip
+
+    def edit(rollout: dict[str, Any]) -> None:
+        rollout["spec"]["metrics"].append(metric)
+        rollout["spec"]["deploy"].append({"a": 1})
+
+    text = told(edited(example, "rollout", edit))
+
+    assert "unknown field tipe" in text
+    assert "apiVersion and kind missing" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"load": [{}]}, "exactly one of file, fortio and feedback"),
+        ({"prometheus": {"scrape_interval": -5}}, "scrape_interval -5: expected seconds"),
+        ({"prometheus": {"scrape_interval": float("nan")}}, "expected seconds"),
+        ({"prometheus": {"scrape_interval": ["x"]}}, "expected seconds"),
+        ({"prometheus": {"scrape_interval": "soon"}}, "'soon', expected a duration"),
+        ({"prometheus": {"urll": "http://p"}}, "urll is no setting, expected url"),
+    ],
+)
+def test_what_the_rollout_says_of_its_surroundings_is_checked(
+    example: Path, changes: dict[str, Any], message: str
+) -> None:
+    assert message in told(edited(example, "rollout", lambda r: r["spec"].update(changes)))
+
+
+def test_a_scrape_interval_may_be_written_as_prometheus_writes_it(example: Path) -> None:
+    def edit(rollout: dict[str, Any]) -> None:
+        rollout["spec"]["prometheus"]["scrape_interval"] = "2s"
+
+    edited(example, "rollout", edit)
+    whole = read([example]).bundle
+
+    assert whole is not None
+    assert whole.prometheus["scrape_interval"] == 2
+
+
+def test_the_settings_of_prometheus_are_those_that_its_source_knows() -> None:
+    assert set(PROMETHEUS) == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("rewards", "message"),
+    [
+        ({"iris-v1": 0.5, "iris-v3": 0.8}, "error Rewards: rewards are for iris-v1, iris-v3"),
+        ({"iris-v1": 0.5}, "the versions are iris-v1, iris-v2"),
+        ({"iris-v1": 50, "iris-v2": 0.8}, "less than or equal to 1"),
+        ({"iris-v1": float("inf"), "iris-v2": 0.8}, "error field"),
+    ],
+)
+def test_rewards_are_probabilities_of_the_experiment_s_versions(
+    example: Path, rewards: dict[str, float], message: str
+) -> None:
+    def edit(rollout: dict[str, Any]) -> None:
+        rollout["spec"]["load"][0]["feedback"]["rewards"] = rewards
+
+    assert message in told(edited(example, "rollout", edit))
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"provider": "promethues"}, "provider 'promethues' has no source here"),
+        ({"provider": "x", "urlTemplate": "http://x/y", "jqExpression": ".["}, "jqExpression '.['"),
+        ({"provider": "x", "urlTemplate": "ht!tp://", "jqExpression": "."}, "URL 'ht!tp://'"),
+        ({"provider": "prometheus", "urlTemplate": "http://p/api/v1/query"}, "called query"),
+    ],
+)
+def test_a_metric_that_nothing_could_answer_is_an_error_before_anything_is_deployed(
+    example: Path, spec: dict[str, Any], message: str
+) -> None:
+    found = edited(example, "metrics", lambda metric: metric.update(spec=spec))
+
+    [finding] = [f for f in found if f.rule == "Source"]
+    assert message in finding.message
+    assert finding.line > 0
+
+
+def test_a_manifest_s_api_version_is_text(example: Path) -> None:
+    found = edited(example, "baseline", lambda manifest: manifest.update(apiVersion=True))
+
+    assert "apiVersion must be text" in told(found)
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.yaml")
+
+    assert "not a regular file" in told(list(read([tmp_path / "x.yaml"]).findings))
+
+
+def test_more_iterations_than_anybody_waits_for_are_refused(example: Path) -> None:
+    def edit(experiment: dict[str, Any]) -> None:
+        experiment["spec"]["duration"].update(iterationsPerLoop=1_000_000, maxLoops=1_000_000)
+
+    assert "expected at most 1000000" in told(edited(example, "experiment", edit))
+
+
+def test_text_in_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Logs and answers of stores hold what a screen may take for markup."""
+    text = "upstream [nginx] of [/api/v1/query] is down"
+
+    out.print(text)
+
+    assert capsys.readouterr().out.strip() == text
+
+
+def entries_with(reason: str) -> list[dict[str, Any]]:
+    rig = Rig(bundle())
+    conduct(rig.run)
+    entries = json.loads(json.dumps(rig.record.list))
+    for entry in record.of_type(entries, "decision"):
+        for reading in entry["observation"]["readings"]["default/r"].values():
+            reading.update(value=None, reason=reason)
+    return list(entries)
+
+
+def test_a_reason_in_brackets_is_described(capsys: pytest.CaptureFixture[str]) -> None:
+    out.print(describe(entries_with("HTTP 404 [/a]")))
+
+    assert "[/a]" in capsys.readouterr().out
+
+
+def test_two_objectives_of_one_metric_have_a_verdict_each(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    whole = bundle(errors=(0.0, 0.3))
+    document = whole.experiment.model_dump(mode="json", by_alias=True)
+    document["spec"]["criteria"]["objectives"] = [
+        {"metric": "errors", "upperLimit": 0.5}, {"metric": "errors", "upperLimit": 0.01},
+    ]  # fmt: skip
+    experiment = type(whole.experiment).model_validate(document)
+    rig = Rig(whole.model_copy(update={"experiment": experiment}))
+    conduct(rig.run)
+
+    out.print(describe(rig.record.list))
+    rows = [line for line in capsys.readouterr().out.splitlines() if "errors <=" in line]
+    html = page(rig.record.list)
+
+    assert [row.split("│")[2:4] for row in rows] == [[" true ", " true  "], [" true ", " false "]]
+    assert html.index("errors \u2264 0.5") < html.index("above the limit 0.01")
+    assert "above the limit 0.01" not in html.split("errors \u2264 0.5")[1].split("\u2264 0.01")[0]
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["crossfade", *words])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+def test_better_is_lower_where_lower_is_better(
+    example: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def edit(experiment: dict[str, Any]) -> None:
+        experiment["spec"]["criteria"]["rewards"][0]["preferredDirection"] = "Low"
+
+    edited(example, "experiment", edit)
+    words = ("simulate", str(example), "--runs", "5", "--reward-lift", "0.4", "--json")
+
+    assert call(monkeypatch, *words) == 0
+    assert json.loads(capsys.readouterr().out)["outcomes"] == {"promoted": 1.0}
+
+
+def test_a_limit_from_below_is_played_from_above(
+    example: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def edit(experiment: dict[str, Any]) -> None:
+        objectives = experiment["spec"]["criteria"]["objectives"]
+        objectives[:] = [{"metric": "error-rate", "lowerLimit": "0.9"}]
+
+    edited(example, "experiment", edit)
+    words = ("simulate", str(example), "--runs", "5", "--reward-lift", "0.4", "--json")
+
+    assert call(monkeypatch, *words) == 0
+    assert json.loads(capsys.readouterr().out)["outcomes"] == {"promoted": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (['{"type":"run","format":1}'], "the record's beginning is damaged"),
+        (['{"type":"run","format":1,"experiment":{}}'], "the record's beginning is damaged"),
+        (['{"type":"run","format":1}', '{"foo":1}', "{}"], "record.jsonl:2: not an entry"),
+    ],
+)
+def test_a_damaged_record_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    lines: list[str], message: str,
+) -> None:  # fmt: skip
+    path = tmp_path / "record.jsonl"
+    path.write_text("\n".join(lines))
+
+    assert call(monkeypatch, "describe", str(path)) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_full_disk_ends_the_run_and_restores_the_weights() -> None:
+    rig = Rig(bundle())
+    append = rig.record.append
+
+    def full(entry: Any) -> None:
+        if rig.clock.now() > 1025:
+            raise BackendError("record.jsonl: cannot be written: No space left on device")
+        append(entry)
+
+    rig.record.append = full  # type: ignore[method-assign]
+
+    ended = conduct(rig.run)
+
+    assert ended.outcome is Outcome.FAILED
+    assert "No space left on device" in ended.sentence
+    assert rig.weights() == [100, 0]
+    assert any("outcome not recorded" in note for note in rig.run.notes)
+
+
+def test_a_child_that_died_is_not_waited_for() -> None:
+    with pytest.raises(BackendError, match="envoy ended with exit code 127"):
+        wait_for("envoy", "http://127.0.0.1:9/ready", 60, lambda: "envoy ended with exit code 127")
+
+
+def test_a_model_s_folder_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models" / "iris").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+    assert local_model("gs://b/iris", {"gs://b": "models"}, tmp_path).is_absolute()
