@@ -56,18 +56,25 @@ def resume(run: Run) -> Progress:
     Raises ``Stopped`` when a decision was not applied yet and the weights are neither those before
     it nor those after it: then somebody else writes them.
     """
+    progress, applied = recorded(run)
+    if progress.decision is not None and not applied:
+        progress = replace(progress, weights=_apply_late(run, progress.decision))
+    return progress
+
+
+def recorded(run: Run) -> tuple[Progress, bool]:
+    """Return where the record ends, and whether its last decision is known to be applied."""
     entries = run.record.entries()
     drifts = len(record.of_type(entries, "put-back"))
     moved = [*record.of_type(entries, "paused"), *record.of_type(entries, "late")]
     held = sum(float(entry["seconds"]) for entry in moved)
-    recorded = record.last(entries, "decision")
-    if recorded is None:
-        return Progress(0, dict(run.router.read().weights), {}, None, drifts, held)
-    _, decision, state = record.read_decision(recorded)
+    last = record.last(entries, "decision")
+    if last is None:
+        return Progress(0, dict(run.router.read().weights), {}, None, drifts, held), True
+    _, decision, state = record.read_decision(last)
     weights = _applied(entries, decision)
-    if weights is None:
-        weights = _apply_late(run, decision)
-    return Progress(decision.iteration, weights, state, decision, drifts, held)
+    applied = weights is not None
+    return Progress(decision.iteration, weights or {}, state, decision, drifts, held), applied
 
 
 def _applied(entries: Sequence[record.Entry], decision: Decision) -> dict[str, int] | None:
@@ -148,8 +155,7 @@ def _late(run: Run, due: float, interval: float) -> float:
 
 def _watch(run: Run, turn: Turn, due: float, seen: list[Observation]) -> Callable[[], None]:
     """Return what looks for broken limits while an iteration is waited for."""
-    served = [name for name, weight in turn.weights.items() if weight]
-    if not policies.counts(run.bundle.policy.name) or served == [run.baseline]:
+    if not _watched(run, turn):
         return lambda: None
 
     def look(budget: float) -> bool:
@@ -157,6 +163,21 @@ def _watch(run: Run, turn: Turn, due: float, seen: list[Observation]) -> Callabl
         return policies.alarmed(run.bundle.policy, run.bundle.experiment, seen[0], turn.state)
 
     return Watch(run, due, look)
+
+
+def _watched(run: Run, turn: Turn) -> bool:
+    served = [name for name, weight in turn.weights.items() if weight]
+    return policies.counts(run.bundle.policy.name) and served != [run.baseline]
+
+
+def look(run: Run, turn: Turn, budget_seconds: float) -> Decision | None:
+    """Return the decision of iteration k now if a limit is proven to be broken, else None."""
+    if not _watched(run, turn):
+        return None
+    seen = _observed(run, turn, budget_seconds)
+    if not policies.alarmed(run.bundle.policy, run.bundle.experiment, seen, turn.state):
+        return None
+    return _decided(run, replace(seen, sticky=run.router.read().sticky), turn.state)[0]
 
 
 def _observed(run: Run, turn: Turn, budget_seconds: float) -> Observation:

@@ -20,6 +20,11 @@ MODULE = "crossfade_steps"
 REPORT_FILE = "report.html"
 """What the last step leaves beside its outputs, for a workflow that keeps it as an artifact."""
 
+LONG_INTERVAL = 60
+"""Seconds from which a timer covers most of an interval instead of a sleeping pod."""
+AWAKE_SECONDS = 15
+"""How long before an iteration is due its pod is started."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

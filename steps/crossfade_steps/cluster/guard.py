@@ -3,7 +3,8 @@
 No weight moves before its heartbeat is there.  It acts at once when the Workflow is deleted or
 terminated, and 25 s after any other end without an outcome, or after an abort that no step obeys
 since none is awake; concluded means that ``outcome`` is set in ``<run>``, never the Workflow's
-phase (design section 4).  With each heartbeat it keeps the run's Lease.
+phase (design section 4).  With each heartbeat it keeps the run's Lease; between
+two pods of long intervals it looks for broken limits.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from crossfade import record
 from crossfade.contract import GUARD, IMAGE_VARIABLE, MODULE
 from crossfade.errors import BackendError, Conflict, CrossfadeError
 from crossfade.spec.names import dns_name
+from crossfade.verdict import Decision, Outcome
 from crossfade_steps.cluster import load, workflow
+from crossfade_steps.cluster.between import Between
 from crossfade_steps.cluster.conclude import conclude
 from crossfade_steps.cluster.stage import ABORT, Stage, aborted
 from crossfade_steps.ports import Clock
@@ -73,7 +76,7 @@ class Lasting:
 def watch_over(stage: Stage) -> Mapping[str, str]:
     """Stay until the run has its outcome, and see to it that it gets one."""
     clock = stage.run.clock
-    over, asked = Lasting(clock), Lasting(clock)
+    over, asked, between = Lasting(clock), Lasting(clock), Between(stage)
     while True:
         try:
             head = stage.store.find()
@@ -84,6 +87,9 @@ def watch_over(stage: Stage) -> Mapping[str, str]:
             gone = not state.there or (state.ended and state.shutdown == TERMINATE)
             if gone or over.seconds(state.ended) >= PATIENCE_SECONDS:
                 return _concluded(stage)
+            decision = between.broken(head)
+            if decision is not None:
+                return _rolled_back(stage, decision)
             if asked.seconds(_unheard(head)) >= PATIENCE_SECONDS:
                 stop = aborted(head)
                 stage.store.append_once(record.concluded(stop.outcome, str(stop), None))
@@ -102,6 +108,13 @@ def _beat(stage: Stage) -> None:
 def _unheard(head: Mapping[str, str]) -> bool:
     """Return whether an abort waits for a step; a promotion under way is not broken off."""
     return head.get("control") == ABORT and head.get("phase") not in PROMOTION
+
+
+def _rolled_back(stage: Stage, decision: Decision) -> Mapping[str, str]:
+    """End a run of which a limit is proven to be broken while no step is awake."""
+    outcome = decision.outcome or Outcome.ROLLED_BACK
+    stage.store.append_once(record.concluded(outcome, decision.reason, decision.winner))
+    return _concluded(stage)
 
 
 def _concluded(stage: Stage) -> Mapping[str, str]:

@@ -25,7 +25,6 @@ from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Ended, EndedElsewhere, Run, Stopped
 from crossfade_steps.safety import Phase
 
-AWAKE_SECONDS = 15
 Outputs = Mapping[str, str]
 
 
@@ -160,7 +159,7 @@ def set_weights(stage: Stage, k: int, start: float) -> Outputs:
 def _pause(run: Run, start: float, k: int) -> str:
     """Return how long a workflow's timer waits before it starts the pod of iteration k."""
     due = start + k * run.bundle.experiment.spec.duration.interval_seconds
-    return f"{max(1, int(due - run.clock.now() - AWAKE_SECONDS))}s"
+    return f"{max(1, int(due - run.clock.now() - contract.AWAKE_SECONDS))}s"
 
 
 def iterate_step(stage: Stage, start: float) -> Outputs:

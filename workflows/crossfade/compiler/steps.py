@@ -13,8 +13,6 @@ from crossfade import contract
 from crossfade.compiler.templates import Containers, own_inputs, report
 from crossfade.spec.rollout import Approval, Bundle, Loop
 
-LONG_INTERVAL = 60
-"""Seconds from which a timer covers most of an interval instead of a sleeping pod."""
 LOOP_RESULT = (
     "steps['iteration'].outputs.parameters.action == 'continue' ? "
     "steps['again'].outputs.parameters.action : steps['iteration'].outputs.parameters.action"
@@ -88,7 +86,7 @@ def _rollout(bundle: Bundle) -> None:
 
 
 def _timed(bundle: Bundle) -> bool:
-    return bundle.experiment.spec.duration.interval_seconds >= LONG_INTERVAL
+    return bundle.experiment.spec.duration.interval_seconds >= contract.LONG_INTERVAL
 
 
 def _iterations(bundle: Bundle, containers: Containers) -> None:
