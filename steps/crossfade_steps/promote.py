@@ -19,7 +19,7 @@ from crossfade_steps import verify
 from crossfade_steps.deploy import parse_name, wait_until_ready
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Run, Stopped
-from crossfade_steps.safety import Phase, enter, settle
+from crossfade_steps.safety import Phase, enter, hold, settle
 from crossfade_steps.versions import objects_of
 
 OWN_COPY = "the promote documents take no version's place"
@@ -50,7 +50,7 @@ def promote(run: Run, plan: Plan) -> str:
     """
     _await_capacity(run, plan.winner)
     run.raise_alarm()
-    run.hold()
+    hold(run)
     enter(run, Phase.PROMOTING, run.only(plan.winner))
     settle(run)
     if not plan.workloads and not plan.routes:
@@ -124,7 +124,7 @@ def _shift(run: Run, plan: Plan, model: str) -> None:
         if plan.promoted_version is not None:
             run.router.write(run.router.read(), run.only(plan.promoted_version))
         for manifest in plan.routes:
-            run.hold()
+            hold(run)
             run.objects.apply(manifest)
         prove_gateway(run, plan, model)
     except BackendError:

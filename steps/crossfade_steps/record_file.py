@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ class RecordFile:
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add one entry and flush it to disk.  Raises ``BackendError`` where it cannot be."""
         line = json.dumps(entry, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        before = self._path.stat().st_size if self._path.exists() else 0
         try:
             with self._path.open("a", encoding="ascii") as file:
                 file.write(line + "\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
+            with suppress(OSError):  # half a line would spoil what follows it
+                os.truncate(self._path, before)
             raise BackendError(f"{self._path}: cannot be written: {error.strerror}") from error
 
     def entries(self) -> Sequence[Mapping[str, Any]]:

@@ -91,6 +91,21 @@ def _restored(
     return state.weights
 
 
+def hold(run: Run) -> None:
+    """Prove that this run may still change the routes; one failed look is not the answer.
+
+    Raises ``Stopped`` when it may not, ``BackendError`` when nobody can tell after several tries.
+    """
+    for attempt in range(TRIES):
+        try:
+            run.hold()
+            return
+        except BackendError:
+            if attempt == TRIES - 1:
+                raise
+            run.clock.sleep(PAUSE_SECONDS)
+
+
 def put_routes_back(run: Run, entries: Sequence[record.Entry]) -> None:
     """Bring the routing objects that a promotion replaced back to their specs from before."""
     for entry in record.of_type(entries, "replaced"):

@@ -16,6 +16,8 @@ Ask = Callable[[str, float, float], Any]
 
 The answer is a body of ``/api/v1/query`` for a range: ``values`` are (time, value), ascending.
 """
+GONE_SECONDS = 300.0
+"""After how long without a sample a series is gone for good."""
 FAR_SECONDS = 3600.0
 """How long a series may have been away and still go on from where it was."""
 
@@ -35,18 +37,29 @@ def read_counts(ask: Ask, query: str, since: float, until: float) -> Counts | No
 def _grown(ask: Ask, found: Counting, i: int, since: float, until: float) -> Series:
     """Return how much one counter's series grew.
 
-    Series that are all gone are not zero: their scrapes may fail.  One that is new may have been
-    there before its scrapes failed: then it goes on from its last value.
+    Series that are all gone are not zero, their scrapes may fail; but those that count a part of
+    the denominator's are: it is there, or unknown itself.  A series that is new may have been there
+    before its scrapes failed: then it goes on from its last value.
     """
     selector = found.selectors[i]
     before, after = (_series(ask(selector, at, 0.0), selector, at) for at in (since, until))
-    if not after and (before or not _may_be_absent(found, i)):
+    if not after and not _may_be_absent(found, i):
         what = "has no sample any more" if before else "matches no series"
         raise BackendError(f"no data: {selector} {what}")
+    if before and not after and not _counts_a_part(found):
+        if _last(ask(selector, until, GONE_SECONDS), selector, until):
+            raise BackendError(f"no data: {selector} has no sample any more")
+        return {}  # gone for good
     if after.keys() - before.keys():
         earlier = _last(ask(selector, since, FAR_SECONDS), selector, since)
         before = {**earlier, **before}
     return increments(before, after)
+
+
+def _counts_a_part(found: Counting) -> bool:
+    """Return whether both counters of a ratio are of one metric, and so of the same targets."""
+    names = {selector.partition("{")[0] for selector in found.selectors}
+    return len(found.selectors) == 2 and len(names) == 1
 
 
 def _may_be_absent(found: Counting, i: int) -> bool:

@@ -40,7 +40,8 @@ def models(cluster: Cluster) -> Iterator[Cluster]:
 
 
 def _clear(cluster: Cluster) -> None:
-    cluster.run("kubectl", "delete", "workflows,jobs", "--all", "-n", "default")
+    ours = ("-l", "app.kubernetes.io/managed-by=crossfade")
+    cluster.run("kubectl", "delete", "workflows,jobs", *ours, "-n", "default")
     cluster.run("kubectl", "delete", "virtualservice", "routing-rule", "-n", "default")
     for namespace in NAMESPACES[:2]:
         cluster.run("kubectl", "delete", "seldondeployment", "iris", "-n", namespace)

@@ -231,3 +231,13 @@ def test_waiting_for_what_cannot_be_asked_ends_in_time() -> None:
 
     with pytest.raises(BackendError, match="not ready after 9 s: not known: no route to host"):
         wait_until_ready([ObjectKey("", "X", "a", "b")], blinking, rig.clock, timeout_seconds=9)
+
+
+def test_one_failed_look_at_the_lease_loses_no_promotion() -> None:
+    failing = [BackendError("GET Lease: HTTP 503")] * 2
+
+    def hold() -> None:
+        if failing:
+            raise failing.pop()
+
+    assert conduct(Rig(bundle(), hold=hold).run).outcome is Outcome.PROMOTED

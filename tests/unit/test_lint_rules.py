@@ -170,7 +170,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
            {"edit": interval(30), "policy": "evidence"}),
     "E2": ({"reward": f"sum(rate(r_sum{{{S}}}[60s])) / sum(rate(r_count{{{S}}}[60s]))",
             "policy": "evidence"},
-           {"reward": f"sum(rate(r_sum{{{S}}}[60s])) / sum(rate(n_count{{{S}}}[60s]))",
+           {"reward": f"sum(rate(r_total{{{S}}}[60s])) / sum(rate(n_count{{{S}}}[60s]))",
             "policy": "evidence"}),
     "D7": ({"query": f"sum(rate(a_total{{{S}}}[${{elapsedTime}}s]))"}, {}),
     "D8": ({"query": f"sum(increase(a{{{S}}}[60s]))", "others": (job(*LOAD, "10", "http://g/p"),)},

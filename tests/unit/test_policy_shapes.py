@@ -13,6 +13,7 @@ from traffic import QPS, counted, rig
 
 from crossfade import record
 from crossfade.counting import Counting, counting
+from crossfade.evidence.intervals import comparable
 from crossfade.evidence.limits import Limit
 from crossfade.policies.evidence import Settings, decide
 from crossfade.spec.experiment import Experiment
@@ -92,6 +93,25 @@ def test_a_mean_reward_is_compared_within_its_range() -> None:
 
     assert (found[-1].outcome, found[-1].winner) == (Outcome.PROMOTED, "v2")
     assert same[-1].outcome is Outcome.INCONCLUSIVE
+
+
+def test_more_rewards_than_requests_are_no_fraction_of_them() -> None:
+    found = play(experiment("v2"), means(v1=2.0, v2=3.0), FRACTION)
+
+    assert all(decision.winner is None for decision in found)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "sum(increase(revenue_sum[1m]))",
+        "sum(rate(revenue_sum[1m])) / sum(rate(requests_total[1m]))",
+    ],
+)
+def test_a_sum_of_values_is_no_number_of_events(query: str) -> None:
+    found = counting(query)
+
+    assert found is None or not comparable(found.shape, Settings(reward="count"))
 
 
 @pytest.mark.parametrize("ends", [[1, 1], [2, 1], [0, float("inf")], [0, float("nan")]])

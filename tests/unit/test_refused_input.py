@@ -27,6 +27,7 @@ from crossfade_steps.embedded.local import wait_for
 from crossfade_steps.embedded.models import local_model
 from crossfade_steps.loop import conduct
 from crossfade_steps.metrics.prometheus import Settings
+from crossfade_steps.record_file import RecordFile
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "workflows" / "examples" / "iris"
@@ -103,6 +104,7 @@ def test_a_metric_and_a_manifest_in_the_rollout_are_judged(example: Path) -> Non
         ({"prometheus": {"scrape_interval": ["x"]}}, "expected seconds"),
         ({"prometheus": {"scrape_interval": "soon"}}, "'soon', expected a duration"),
         ({"prometheus": {"urll": "http://p"}}, "urll is no setting, expected url"),
+        ({"prometheus": {"timeout": "abc"}}, "spec.prometheus.timeout"),
     ],
 )
 def test_what_the_rollout_says_of_its_surroundings_is_checked(
@@ -111,15 +113,18 @@ def test_what_the_rollout_says_of_its_surroundings_is_checked(
     assert message in told(edited(example, "rollout", lambda r: r["spec"].update(changes)))
 
 
-def test_a_scrape_interval_may_be_written_as_prometheus_writes_it(example: Path) -> None:
+@pytest.mark.parametrize(("text", "seconds"), [("2s", 2), ("2.5", 2.5), ("500ms", 0.5), ("1m", 60)])
+def test_a_scrape_interval_may_be_written_as_prometheus_writes_it(
+    example: Path, text: str, seconds: float
+) -> None:
     def edit(rollout: dict[str, Any]) -> None:
-        rollout["spec"]["prometheus"]["scrape_interval"] = "2s"
+        rollout["spec"]["prometheus"]["scrape_interval"] = text
 
     edited(example, "rollout", edit)
     whole = read([example]).bundle
 
     assert whole is not None
-    assert whole.prometheus["scrape_interval"] == 2
+    assert whole.prometheus["scrape_interval"] == seconds
 
 
 def test_the_settings_of_prometheus_are_those_that_its_source_knows() -> None:
@@ -129,8 +134,10 @@ def test_the_settings_of_prometheus_are_those_that_its_source_knows() -> None:
 @pytest.mark.parametrize(
     ("rewards", "message"),
     [
-        ({"iris-v1": 0.5, "iris-v3": 0.8}, "error Rewards: rewards are for iris-v1, iris-v3"),
-        ({"iris-v1": 0.5}, "the versions are iris-v1, iris-v2"),
+        (
+            {"iris-v1": 0.5, "iris-v3": 0.8},
+            "rewards for iris-v3, the versions are iris-v1",
+        ),
         ({"iris-v1": 50, "iris-v2": 0.8}, "less than or equal to 1"),
         ({"iris-v1": float("inf"), "iris-v2": 0.8}, "error field"),
     ],
@@ -312,3 +319,57 @@ def test_a_model_s_folder_is_found_from_anywhere(
     monkeypatch.chdir(tmp_path)
 
     assert local_model("gs://b/iris", {"gs://b": "models"}, tmp_path).is_absolute()
+
+
+def test_a_secret_in_the_rollout_itself_is_found_as_in_a_file(example: Path) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {}}
+
+    found = edited(example, "rollout", lambda rollout: rollout["spec"]["deploy"].append(secret))
+
+    assert "error Secret" in told(found)
+
+
+@pytest.mark.parametrize(
+    ("query", "limit"),
+    [
+        ("histogram_quantile(0.95, sum by (le) (rate(x_bucket{d='$name'}[10s]))) * 1000", "500"),
+        ("1000 * sum(rate(x_sum{d='$name'}[10s])) / sum(rate(x_count{d='$name'}[10s]))", "250"),
+    ],
+)
+def test_a_limit_in_another_unit_is_played_in_that_unit(
+    example: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    query: str, limit: str,
+) -> None:  # fmt: skip
+    metric = {"apiVersion": "iter8.tools/v2alpha2", "kind": "Metric",
+              "metadata": {"name": "own", "namespace": "default"},
+              "spec": {"provider": "prometheus", "urlTemplate": "http://p/api/v1/query",
+                       "params": [{"name": "query", "value": query}]}}  # fmt: skip
+    text = (example / "metrics.yaml").read_text()
+    (example / "metrics.yaml").write_text(f"{text}\n---\n{yaml.safe_dump(metric)}")
+
+    def edit(experiment: dict[str, Any]) -> None:
+        experiment["spec"]["criteria"]["objectives"] = [{"metric": "own", "upperLimit": limit}]
+
+    edited(example, "experiment", edit)
+    words = ("simulate", str(example), "--runs", "5", "--reward-lift", "0.4", "--json")
+
+    assert call(monkeypatch, *words) == 0
+    assert json.loads(capsys.readouterr().out)["outcomes"] == {"promoted": 1.0}
+
+
+def test_half_a_line_is_taken_back_when_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = RecordFile(tmp_path / "record.jsonl")
+    kept.append({"type": "run"})
+
+    def full(number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(BackendError, match="No space left on device"):
+            kept.append({"type": "decision"})
+    kept.append({"type": "outcome"})
+
+    assert [entry["type"] for entry in kept.entries()] == ["run", "outcome"]

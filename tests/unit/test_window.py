@@ -114,17 +114,30 @@ def test_counters_that_are_scraped_apart_count_the_same_requests() -> None:
         assert (found.total, found.count) == (pytest.approx(100), pytest.approx(200))
 
 
-@pytest.mark.parametrize("query", [f"sum(rate({ALL}[1m]))",
-                                   f"sum(rate({BAD}[1m])) / sum(rate({ALL}[1m]))"])  # fmt: skip
+PART = f"(sum(rate({REWARD}[1m])) or vector(0)) / sum(rate({ALL}[1m]))"
+
+
+@pytest.mark.parametrize("query", [f"sum(rate({ALL}[1m]))", PART])
 def test_series_that_are_all_gone_are_unknown_and_not_zero(query: str) -> None:
-    """Scrapes of the errors fail for longer than one looks back: no window without errors."""
-    gone = BAD if BAD in query else ALL
-    values = {(BAD, SINCE): {"a": 3}, (ALL, SINCE): {"a": 100},
-              (BAD, UNTIL): {"a": 5}, (ALL, UNTIL): {"a": 160}}  # fmt: skip
-    del values[gone, UNTIL]
+    """Their scrapes fail for longer than one looks back: no window without rewards."""
+    gone = REWARD if REWARD in query else ALL
+
+    def ask(selector: str, at: float, back: float) -> Any:
+        if selector == gone and at == UNTIL and back < 300:
+            return body({})
+        return body({"a": at})
 
     with pytest.raises(BackendError, match="has no sample any more"):
-        read_counts(asked(values), query, SINCE, UNTIL)
+        read_counts(ask, query, SINCE, UNTIL)
+
+
+@pytest.mark.parametrize("query", [f"sum(rate({BAD}[1m])) / sum(rate({ALL}[1m]))", PART])
+def test_a_part_that_is_gone_for_good_counts_nothing_more(query: str) -> None:
+    """The pod with the only errors was replaced, and its successor has none."""
+    values = {(BAD, SINCE): {"a": 3}, (REWARD, SINCE): {"a": 3},
+              (ALL, SINCE): {"a": 100}, (ALL, UNTIL): {"b": 60}}  # fmt: skip
+
+    assert read_counts(asked(values), query, SINCE, UNTIL) == Counts(0, 60)
 
 
 def test_a_series_that_is_back_goes_on_from_its_last_value() -> None:

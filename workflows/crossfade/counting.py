@@ -60,16 +60,15 @@ def counting(query: str) -> Counting | None:
         top, own = _scaled(_bare(tree.lhs))  # 100 * a / b reads as (100 * a) / b
         return _ratio(_counter(top), _counter(tree.rhs), scale * own)
     whole = _counter(tree)
-    if whole is None or scale != 1:
-        return None
+    if whole is None or scale != 1 or whole.name.endswith("_sum"):
+        return None  # a sum of values is no number of events
     return Counting(Shape("total"), (whole.selector,), whole.or_zero)
 
 
 def _ratio(top: _Counter | None, bottom: _Counter | None, scale: float) -> Counting | None:
     if top is None or bottom is None or top.function != bottom.function:
         return None
-    family = top.name.removesuffix("_sum")
-    is_mean = family != top.name and bottom.name == f"{family}_count"
+    is_mean = top.name.endswith("_sum")  # of what values is not known
     shape = Shape("mean" if is_mean else "fraction", scale=scale)
     zero = top.or_zero or top.name == bottom.name
     return Counting(shape, (top.selector, bottom.selector), zero)

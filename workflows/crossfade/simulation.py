@@ -7,7 +7,7 @@ policy sees has the shape of what a metric store would say (values and counts of
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,14 @@ SECONDS = 10
 class Version:
     """What one version is like: its mean reward, and how often a value breaks its limit.
 
-    ``bad`` has a fraction by metric (``namespace/name``), ``default_bad`` for the others.
+    ``bad`` has a fraction by metric (``namespace/name``), ``default_bad`` for the others; ``ends``
+    are those of a mean reward's values.
     """
 
     reward: float
     bad: Mapping[str, float] = field(default_factory=dict)
     default_bad: float = 0.002
+    ends: tuple[float, float] = (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ def play(
 ) -> Played:  # fmt: skip
     """Return one run, drawn at random."""
     rule, settings = policies.load(policy.name), policies.settings(policy)
+    ends = getattr(settings, "reward_range", None) or (0.0, 1.0)
+    world = replace(world, versions=tuple(replace(v, ends=ends) for v in world.versions))
     names = [version.name for version in experiment.versions]
     weights = {name: 100 * (i == 0) for i, name in enumerate(names)}
     state: Mapping[str, Any] = {}
@@ -116,17 +120,23 @@ def _told(
     if criteria.request_count:
         yield qualified(criteria.request_count, place), Reading(float(n), counts=Counts(n)), 0.0
     for reward in criteria.rewards:
-        gain = float(rng.binomial(n, version.reward))
-        yield qualified(reward.metric, place), _ratio(gain, n), 0.0
+        gain, key = float(rng.binomial(n, version.reward)), qualified(reward.metric, place)
+        shape = shapes.get(key)
+        if shape is not None and shape.kind == "mean":
+            least, most = version.ends
+            gain = (least * n + gain * (most - least)) / shape.scale
+        yield key, _ratio(gain, n, 1.0 if shape is None else shape.scale), 0.0
     for objective in criteria.objectives:
         key = qualified(objective.metric, place)
         broken = float(rng.binomial(n, version.bad.get(key, version.default_bad)))
         yield key, _objective(shapes.get(key), objective, broken, n), broken
 
 
-def _ratio(total: float, n: int) -> Reading:
+def _ratio(total: float, n: int, scale: float = 1.0) -> Reading:
     counts = Counts(total, float(n))
-    return Reading(total / n, counts=counts) if n else Reading(None, "no data", counts=counts)
+    return (
+        Reading(scale * total / n, counts=counts) if n else Reading(None, "no data", counts=counts)
+    )
 
 
 def _objective(shape: Shape | None, objective: Objective, broken: float, n: int) -> Reading:
@@ -137,15 +147,16 @@ def _objective(shape: Shape | None, objective: Objective, broken: float, n: int)
     """
     above = objective.upper_limit is not None
     limit = (objective.upper_limit if above else objective.lower_limit) or 0.0
+    scale = 1.0 if shape is None else shape.scale
     if shape is None or shape.kind == "fraction":
-        return _ratio(broken if above else n - broken, n)
+        return _ratio(broken if above else n - broken, n, scale)
     if shape.kind == "mean":
         good, bad = (0.5, 5.0) if above else (2.0, 0.2)
-        return _ratio(limit * (good * (n - broken) + bad * broken), n)
+        return _ratio(limit * (good * (n - broken) + bad * broken) / scale, n, scale)
     if not above:
         wrong = broken > (shape.quantile or 0) * n
         return Reading(limit * (0.5 if wrong else 2)) if n else Reading(None, "no data")
-    counts = Counts(float(n), None, (limit,), (n - broken, float(n)))
+    counts = Counts(float(n), None, (limit / scale,), (n - broken, float(n)))
     value = limit * (2 if broken > (1 - (shape.quantile or 0)) * n else 0.5)
     return Reading(value, counts=counts) if n else Reading(None, "no data", counts=counts)
 

@@ -37,7 +37,7 @@ def promote_step(stage: Stage) -> Mapping[str, str]:
         text = promote.promote(stage.run, plan)
     except BackendError as error:
         text = promote.unpromoted(stage.run, plan.winner, error)
-        stage.store.append(record.concluded(Outcome.PROMOTION_FAILED, text, plan.winner))
+        stage.store.append_once(record.concluded(Outcome.PROMOTION_FAILED, text, plan.winner))
     return {"summary": text}
 
 
@@ -51,8 +51,9 @@ def verify_step(stage: Stage) -> Mapping[str, str]:
         decision = record.last(entries, "decision")
         reason = decision["decision"]["reason"] if decision is not None else ""
         text = f"{plan.winner} serves all traffic: {reason}"
-        concluded = record.concluded(Outcome.PROMOTED, text, plan.winner)
-        stage.store.append(concluded)
+        stage.store.append_once(record.concluded(Outcome.PROMOTED, text, plan.winner))
+        concluded = record.last(stage.entries(), "concluded")
+        assert concluded is not None, "it was there or is now"
     if Outcome(concluded["outcome"]) not in GOOD:
         raise NotPromoted(f"{concluded['outcome']}: {concluded['sentence']}")
     return {"summary": str(concluded["sentence"])}

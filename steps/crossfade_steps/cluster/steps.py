@@ -211,9 +211,8 @@ def _unapproved(stage: Stage) -> record.Entry | None:
     if decided is None or decided["decision"]["outcome"] != Outcome.PROMOTED:
         return None
     text = f"{winner} won but was not approved: the baseline serves all traffic"
-    concluded = record.concluded(Outcome.KEPT, text, winner)
-    stage.store.append(concluded)
-    return concluded
+    stage.store.append_once(record.concluded(Outcome.KEPT, text, winner))
+    return record.last(stage.entries(), "concluded")
 
 
 def finish(stage: Stage) -> Outputs:
@@ -235,7 +234,7 @@ def _restore(summary: str) -> dict[str, str]:
 
 
 def _concluded(stage: Stage, ended: Ended) -> dict[str, str]:
-    stage.store.append(record.concluded(ended.outcome, ended.sentence, ended.winner))
+    stage.store.append_once(record.concluded(ended.outcome, ended.sentence, ended.winner))
     return _restore(ended.sentence)
 
 

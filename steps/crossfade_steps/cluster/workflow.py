@@ -46,10 +46,11 @@ def read(stored: Object | None) -> State:
     )
 
 
-def waits(stored: Object | None) -> bool:
-    """Return whether a Workflow waits at a gate or a timer."""
+def waits(stored: Object | None, template: str = "") -> bool:
+    """Return whether a Workflow waits at a gate or a timer, of that template if one is named."""
     nodes = mapped(stored or {}, ("status", "nodes")).values()
-    return any(n.get("type") == "Suspend" and n.get("phase") == "Running" for n in nodes)
+    waiting = [n for n in nodes if n.get("type") == "Suspend" and n.get("phase") == "Running"]
+    return any(not template or n.get("templateName") == template for n in waiting)
 
 
 def answered(stored: Object | None, node: str) -> bool:

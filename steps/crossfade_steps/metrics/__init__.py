@@ -61,6 +61,16 @@ def unanswerable(metric: Metric) -> SpecError | None:
     return None
 
 
+def refused_settings(settings: Mapping[str, Mapping[str, Any]]) -> SpecError | None:
+    """Return why settings by kind are none, None for good ones."""
+    try:
+        for kind in settings:
+            _settings(importlib.import_module(f"{__name__}.{kind}"), kind, settings)
+    except SpecError as error:
+        return error
+    return None
+
+
 def connect(
     metrics: Mapping[str, Metric],
     settings: Mapping[str, Mapping[str, Any]],

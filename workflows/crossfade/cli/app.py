@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -180,37 +181,28 @@ for steer in (steering.pause, steering.resume, steering.abort, steering.promote,
     app.command()(steer)
 app.command("list")(steering.runs)
 
-Record = Annotated[
-    Path | None, typer.Argument(help="a record (.jsonl) or a run's folder; default: the last run")
+RecordOrRun = Annotated[
+    str | None,
+    typer.Argument(help="a record (.jsonl), a run's folder, or with -n a run on the cluster"),
 ]
 
 
 @app.command()
 def describe(
-    record: Annotated[
-        str | None,
-        typer.Argument(help="a record (.jsonl), a run's folder, or with -n a run on the cluster"),
-    ] = None,
+    record: RecordOrRun = None,
     namespace: Namespace = None,
     folder: Path = Path(".crossfade"),
 ) -> None:
     """Show what a run did: weights, metrics, verdicts, winner, and why."""
-    if record is not None and (namespace is not None or _names_a_run(record)):
-        from crossfade.cli.cluster import describe as describe_run
+    from crossfade.cli.output import out
+    from crossfade.report.describe import describe as describe_entries
 
-        describe_run(record, namespace)
-        return
-    from crossfade.cli.records import describe as show
-
-    show(None if record is None else Path(record), folder)
+    out.print(describe_entries(_entries(record, namespace, folder)))
 
 
 @app.command()
 def report(
-    record: Annotated[
-        str | None,
-        typer.Argument(help="a record (.jsonl), a run's folder, or with -n a run on the cluster"),
-    ] = None,
+    record: RecordOrRun = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="a file; default: standard output")
     ] = None,
@@ -218,14 +210,9 @@ def report(
     folder: Path = Path(".crossfade"),
 ) -> None:
     """Write what a run did as one HTML page."""
-    from crossfade.cli.records import entries_of, write_page
+    from crossfade.cli.records import write_page
 
-    if record is not None and (namespace is not None or _names_a_run(record)):
-        from crossfade.cli.cluster import entries_of_run
-
-        write_page(entries_of_run(record, namespace), output)
-        return
-    write_page(entries_of(None if record is None else Path(record), folder), output)
+    write_page(_entries(record, namespace, folder), output)
 
 
 @app.command("assert")
@@ -243,12 +230,36 @@ def assert_(
 
 @app.command()
 def replay(
-    record: Record = None, policy: PolicyName = None, folder: Path = Path(".crossfade")
+    record: RecordOrRun = None,
+    policy: PolicyName = None,
+    namespace: Namespace = None,
+    folder: Path = Path(".crossfade"),
 ) -> None:
     """Decide a recorded run again and compare every decision, byte for byte."""
     from crossfade.cli.records import replay as again
 
-    raise typer.Exit(again(record, folder, policy))
+    raise typer.Exit(again(_entries(record, namespace, folder), policy))
+
+
+def _entries(record: str | None, namespace: str | None, folder: Path) -> list[Mapping[str, Any]]:
+    """Return the entries of a record that is a file, or of a run on the cluster."""
+    if record is not None and (namespace is not None or _names_a_run(record)):
+        from crossfade.cli.cluster import entries_of_run
+
+        return entries_of_run(record, namespace)
+    from crossfade.cli.records import entries_of
+
+    return list(entries_of(None if record is None else Path(record), folder))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a Rollout, for editors and other tools."""
+    import json
+
+    from crossfade.spec.rollout import Rollout
+
+    print(json.dumps(Rollout.model_json_schema(by_alias=True), indent=1))
 
 
 def _names_a_run(record: str) -> bool:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import getpass
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crossfade.cli.output import err, out
 from crossfade.errors import BackendError, CrossfadeError, SpecError
-from crossfade.report.describe import describe as describe_entries
 from crossfade.report.live import line
 from crossfade.spec.durations import seconds
 from crossfade.verdict import Outcome
 from crossfade_steps.cluster import asked, workflow
 from crossfade_steps.cluster.kube import Kube, connect, own_namespace
+from crossfade_steps.cluster.promotion import APPROVAL
 from crossfade_steps.cluster.stage import ABORT
 from crossfade_steps.cluster.store import RunStore
 
@@ -63,11 +64,6 @@ def _tell(entry: Mapping[str, Any]) -> int:
     return 0 if Outcome(entry["outcome"]) in GOOD else 3
 
 
-def describe(run: str, namespace: str | None) -> None:
-    """Print what a run did so far."""
-    out.print(describe_entries(entries_of_run(run, namespace)))
-
-
 def entries_of_run(run: str, namespace: str | None) -> list[Mapping[str, Any]]:
     """Return a run's record.  Raises ``BackendError`` when there is no such run."""
     store = store_of(run, namespace)
@@ -102,9 +98,23 @@ def _outcome(word: str) -> Outcome:
 def ask(run: str, namespace: str | None, what: str, version: str = "") -> None:
     """Ask a run to pause, resume, abort or promote; it obeys within about a second."""
     store = store_of(run, namespace)
+    if what == "promote":
+        _refuse_at_gate(connect(), store)
     out.print(asked.ask(store, what, getpass.getuser(), version))
     if what == ABORT:
         _stop_waiting(connect(), store)
+
+
+def _refuse_at_gate(kube: Kube, store: RunStore) -> None:
+    """Refuse to order what a person is asked for right now: an order would never be read."""
+    stored = kube.get(workflow.key(store.namespace, store.run))
+    if workflow.waits(stored, APPROVAL):
+        raise CrossfadeError(
+            f"run {store.run} waits for its approval, not for an order",
+            hint=f"in the Argo UI: resume its node {APPROVAL} with decision yes; or argo node set "
+            f"{store.run} -p decision=yes --node-field-selector displayName={APPROVAL}, then "
+            f"argo resume {store.run}",
+        )
 
 
 def _stop_waiting(kube: Kube, store: RunStore) -> None:
@@ -139,3 +149,14 @@ def clean(run: str, namespace: str | None, *, force: bool) -> None:
         )
     store.remove()
     out.print(f"run {store.namespace}/{run} removed")
+
+
+def clean_older(namespace: str | None, older_than: str) -> None:
+    """Remove the state and record of every run that has ended and began that long ago."""
+    kube, place = connect(), namespace or own_namespace()
+    before = datetime.now(UTC) - timedelta(seconds=seconds(older_than, where="--older-than"))
+    for stored in kube.list("", "ConfigMap", place, "crossfade.dev/part=run"):
+        made = datetime.fromisoformat(str(stored["metadata"]["creationTimestamp"]))
+        if made < before and (stored.get("data") or {}).get("outcome"):
+            RunStore(kube, place, str(stored["metadata"]["name"])).remove()
+            out.print(f"run {place}/{stored['metadata']['name']} removed")

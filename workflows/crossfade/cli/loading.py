@@ -10,7 +10,7 @@ from crossfade.lint import lint
 from crossfade.lint.rule import Context
 from crossfade.spec.loading import load
 from crossfade.spec.rollout import Bundle, Policy
-from crossfade.spec.source import Loaded
+from crossfade.spec.source import Document, Loaded
 
 
 def read(
@@ -39,9 +39,14 @@ def read(
 
 def _unanswerable(loaded: Loaded, bundle: Bundle) -> Iterator[Finding]:
     """Yield what no metric source here can answer, before anything is deployed for it."""
-    from crossfade_steps.metrics import unanswerable
+    from crossfade_steps.metrics import refused_settings, unanswerable
 
     context = Context.of(loaded)
+    refused = refused_settings({"prometheus": bundle.prometheus})
+    if refused is not None:
+        rollout = next((d for d in loaded.documents if d.kind == "Rollout"), Document("", {}))
+        yield rollout.finding(Severity.ERROR, "Source", str(refused),
+                              path=("spec", "prometheus"), hint=refused.hint)  # fmt: skip
     for key, metric in bundle.metrics.items():
         error = unanswerable(metric)
         if error is not None:

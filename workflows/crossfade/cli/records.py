@@ -7,20 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crossfade.cli.output import out, write_file
+from crossfade.cli.output import write_file
 from crossfade.errors import SpecError
 from crossfade.replay import Replayed
 from crossfade.replay import replay as decide_again
-from crossfade.report.describe import describe as describe_entries
 from crossfade.report.page import page
 from crossfade_steps.record_file import read_record
 
 RECORD_NAME = "record.jsonl"
-
-
-def describe(record: Path | None, folder: Path) -> None:
-    """Print what the run did."""
-    out.print(describe_entries(entries_of(record, folder)))
 
 
 def write_page(entries: Sequence[Mapping[str, Any]], output: Path | None) -> None:
@@ -32,13 +26,13 @@ def write_page(entries: Sequence[Mapping[str, Any]], output: Path | None) -> Non
     write_file(output, text)
 
 
-def replay(record: Path | None, folder: Path, policy: str | None = None) -> int:
+def replay(entries: Sequence[Mapping[str, Any]], policy: str | None = None) -> int:
     """Print one line a decision; return 1 if any differs from the record.
 
     With a ``policy``, print what that one would have decided from the same readings instead.
     """
     differences = 0
-    results = decide_again(entries_of(record, folder), policy=policy)
+    results = decide_again(entries, policy=policy)
     if policy is not None:
         return _other(results, policy)
     for result in results:

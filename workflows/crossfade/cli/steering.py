@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from crossfade.cli.options import Namespace, StepsImage
+from crossfade.errors import SpecError
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run: the name of its Workflow")]
 
@@ -63,11 +64,17 @@ def steering(
 
 
 def clean(
-    run: RunName,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="a run's name")] = None,
     namespace: Namespace = None,
     force: Annotated[bool, typer.Option(help="also without an outcome")] = False,
+    older_than: Annotated[str | None, typer.Option(help="every ended run so old: 30d")] = None,
 ) -> None:
-    """Remove an ended run's state and record."""
-    from crossfade.cli.cluster import clean as remove
+    """Remove an ended run's state and record, or those of every run that ended long ago."""
+    from crossfade.cli import cluster
 
-    remove(run, namespace, force=force)
+    if (run is None) == (older_than is None):
+        raise SpecError("expected a RUN or --older-than, and not both")
+    if run is not None:
+        cluster.clean(run, namespace, force=force)
+    else:
+        cluster.clean_older(namespace, str(older_than))

@@ -12,6 +12,8 @@ from crossfade.spec.experiment import Experiment, qualified
 from crossfade.verdict import Counts, Observation, Shape
 
 Known = list[float | None]
+SLACK, FEW = 1.1, 3.0
+"""How many more rewards than requests there may seem to be: scrapes are not at one moment."""
 
 
 def interval(
@@ -46,7 +48,7 @@ def comparable(shape: Shape | None, rules: Rules) -> bool:
     """
     if shape is None or shape.kind == "quantile":
         return False
-    return shape.kind != "mean" or rules.reward_range is not None or rules.reward == "count"
+    return shape.kind != "mean" or rules.reward_range is not None
 
 
 def _serves(seen: Observation, name: str) -> bool:
@@ -73,19 +75,28 @@ def _rewards(
         counts = _counts(seen, metric, name)
         if counts is None and _serves(seen, name):
             return None
-        found.append(0.0 if counts is None else _reward(shape, counts, rules))
+        own = Counts(0.0, 0.0) if counts is None else counts
+        reward = _reward(shape, own, rules)
+        if reward is None:
+            return None
+        found.append(reward)
     return np.array(found)
 
 
-def _reward(shape: Shape, counts: Counts, rules: Rules) -> float:
-    """Return a sum of rewards; one of 0 to 1 a request, unless they are counted as events."""
-    if counts.count is None or rules.reward == "count":
-        return counts.total
-    total = counts.total
+def _reward(shape: Shape, counts: Counts, rules: Rules) -> float | None:
+    """Return a sum of rewards of 0 to 1 a request, unless they are counted as events.
+
+    None for more than one a request: what is added up then is not what the test is of.
+    """
+    total, count = counts.total, counts.count
+    if count is None or (rules.reward == "count" and shape.kind != "mean"):
+        return total
     if shape.kind == "mean":
         least, most = rules.reward_range or (0.0, 1.0)
-        total = (total * shape.scale - least * counts.count) / (most - least)
-    return min(max(total, 0.0), counts.count)
+        total = (total * shape.scale - least * count) / (most - least)
+    if total > SLACK * count + FEW:
+        return None
+    return min(max(total, 0.0), count)
 
 
 def _requests(

@@ -38,7 +38,7 @@ def detached_feedback(context: Context) -> Iterator[Place]:
 @rule(
     "Rewards",
     "the load's rewards are not of the experiment's versions",
-    "name every version of the experiment under rewards, and no other",
+    "name versions of the experiment under rewards",
     Severity.ERROR,
 )
 def rewards_of_others(context: Context) -> Iterator[Place]:
@@ -46,9 +46,10 @@ def rewards_of_others(context: Context) -> Iterator[Place]:
     names = {version.name for version in context.experiment.versions}
     rollout = next((d for d in context.documents if d.kind == "Rollout"), Document("", {}))
     for load in context.bundle.load:
-        if isinstance(load, FeedbackLoad) and set(load.rewards) != names:
-            given, wanted = (", ".join(sorted(found)) for found in (set(load.rewards), names))
-            message = f"rewards are for {given or 'nobody'}, the versions are {wanted}"
+        others = set(load.rewards) - names if isinstance(load, FeedbackLoad) else set()
+        if others:
+            told, wanted = (", ".join(sorted(found)) for found in (others, names))
+            message = f"rewards for {told}, the versions are {wanted}"
             yield Place(rollout, ("spec", "load"), message)
 
 

@@ -67,6 +67,8 @@ def _rollout(documents: Sequence[Document]) -> Rollout | None:
 
 def _experiments(documents: Sequence[Document], rollout: Rollout | None) -> list[Found]:
     found = [d for d in documents if d.kind == "Experiment"]
+    if rollout is not None and isinstance(rollout.spec.experiment, dict):
+        found = [d for d in found if d.inline]
     models = [(document, validate(document, Experiment)[0]) for document in found]
     return [(document, model) for document, model in models if model is not None]
 
@@ -158,7 +160,8 @@ def _manifests(
         if isinstance(source, dict):
             found.append(source)
         else:
-            found += [d.data for d in documents if Path(d.file) == folder / source]
+            named = [d for d in documents if Path(d.file) == folder / source and not d.inline]
+            found += [d.data for d in named]
     return tuple(found)
 
 

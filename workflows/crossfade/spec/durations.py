@@ -1,4 +1,4 @@
-"""Durations as people write them: ``90``, ``90s``, ``15m``, ``2h``, ``1h30m``."""
+"""Durations as people write them: ``90``, ``90s``, ``15m``, ``2h``, ``1h30m``, ``7d``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 from crossfade.errors import SpecError
 
-_PART = re.compile(r"(\d+)(h|m|s)")
-_UNITS = {"h": 3600, "m": 60, "s": 1}
+_PART = re.compile(r"(\d+)(d|h|m|s)")
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
 def seconds(text: str, *, where: str) -> int:

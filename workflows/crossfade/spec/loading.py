@@ -41,7 +41,7 @@ def load(paths: Sequence[Path], *, substitutions: Mapping[str, str] | None = Non
             findings += more_findings
             more += inline_documents(rollouts[0])
             found += [f for d in more for f in document_findings(d)]
-            documents += [d for d in more if d.file != rollouts[0].file or d.kind in APIS]
+            documents += more
     bundle, problems = assemble(documents, dict(substitutions or {}))
     findings += found
     if any(f.severity is Severity.ERROR for f in findings):
@@ -155,7 +155,7 @@ def inline_documents(rollout: Document) -> list[Document]:
 
 def _at(document: Document, path: FieldPath) -> Document:
     lines = {p[len(path) :]: line for p, line in document.lines.items() if p[: len(path)] == path}
-    return Document(document.file, look(document.data, path), lines)
+    return Document(document.file, look(document.data, path), lines, inline=True)
 
 
 def _names(rollout: Rollout) -> list[str]:

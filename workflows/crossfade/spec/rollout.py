@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -35,14 +36,22 @@ def _prometheus(given: dict[str, Any]) -> dict[str, Any]:
     if interval is None:
         return given
     if isinstance(interval, str):
-        try:
-            return {**given, "scrape_interval": seconds(interval, where="scrape_interval")}
-        except SpecError as error:
-            raise ValueError(str(error)) from None
+        return {**given, "scrape_interval": _interval(interval.strip())}
     is_number = isinstance(interval, int | float) and not isinstance(interval, bool)
     if not is_number or not 0 < interval < math.inf:
         raise ValueError(f"scrape_interval {interval!r}: expected seconds, such as 2 or 2s")
     return given
+
+
+def _interval(text: str) -> float:
+    """Return seconds of a text: ``2.5``, ``500ms``, ``2s``, ``1m``."""
+    number, unit = text.removesuffix("ms"), 0.001 if text.endswith("ms") else 1.0
+    if re.fullmatch(r"\d+(\.\d+)?", number) and float(number) > 0:
+        return float(number) * unit
+    try:
+        return seconds(text, where="scrape_interval")
+    except SpecError as error:
+        raise ValueError(str(error)) from None
 
 
 Prometheus = Annotated[dict[str, Any], AfterValidator(_prometheus)]

@@ -14,11 +14,15 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML or JSON document: its file, its content, and the line of every path in it."""
+    """One YAML or JSON document: its file, its content, and the line of every path in it.
+
+    ``inline`` says that it stands in a rollout.
+    """
 
     file: str
     data: Any
     lines: Mapping[Path, int] = field(default_factory=dict)
+    inline: bool = False
 
     def line(self, path: Path) -> int:
         """Return the line (from 1) of the path or of its nearest known ancestor."""
