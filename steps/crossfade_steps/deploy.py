@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crossfade.errors import BackendError, NeverReady, SpecError
-from crossfade.spec.ownership import object_name
+from crossfade.routes import same
+from crossfade.spec.ownership import GROUPS, object_name
 from crossfade.spec.rollout import Bundle, Manifest
-from crossfade.spec.source import mapped
+from crossfade.spec.source import listed, mapped
 from crossfade_steps.ports import Clock, Object, ObjectKey, Objects, Readiness
 
 POLL_SECONDS = 0.2
@@ -125,14 +126,6 @@ def parse_name(name: str) -> ObjectKey:
     return ObjectKey(GROUPS.get(parts[0], ""), *parts)
 
 
-GROUPS = {
-    "SeldonDeployment": "machinelearning.seldon.io",
-    "InferenceService": "serving.kserve.io",
-    "Deployment": "apps",
-    "StatefulSet": "apps",
-}
-
-
 def uid(stored: Object) -> str:
     """Return the UID of a stored object."""
     return str(stored["metadata"]["uid"])
@@ -208,14 +201,34 @@ def _add_destinations(
 
 
 def _missing_destinations(existing: Object, manifest: Manifest) -> list[dict[str, Any]]:
-    operations = []
-    have_rules, want_rules = (
-        (document.get("spec") or {}).get("http") or [] for document in (existing, manifest)
-    )
-    for i, (have, want) in enumerate(zip(have_rules, want_rules, strict=False)):
-        present = [route.get("destination") for route in have.get("route") or []]
-        for route in want.get("route") or []:
-            if route.get("destination") not in present:
-                value = {**route, "weight": 0}
-                operations.append({"op": "add", "path": f"/spec/http/{i}/route/-", "value": value})
+    """Return the patch that adds what is missing to the rules that have the other destinations.
+
+    A sole destination without a weight has all traffic: beside another one it must say so.
+    """
+    operations: list[dict[str, Any]] = []
+    have_rules = listed(existing, ("spec", "http"))
+    for want in listed(manifest, ("spec", "http")):
+        i = _rule_of(have_rules, want)
+        if i is None:
+            continue
+        routes = listed(have_rules[i], ("route",))
+        missing = [r for r in listed(want, ("route",)) if not _among(routes, r)]
+        if missing and len(routes) == 1 and routes[0].get("weight") is None:
+            path = f"/spec/http/{i}/route/0/weight"
+            operations.append({"op": "add", "path": path, "value": 100})
+        operations += [{"op": "add", "path": f"/spec/http/{i}/route/-",
+                        "value": {**route, "weight": 0}} for route in missing]  # fmt: skip
     return operations
+
+
+def _rule_of(have: Sequence[Mapping[str, Any]], want: Mapping[str, Any]) -> int | None:
+    """Return the index of the stored rule that has one of the wanted destinations."""
+    wanted = listed(want, ("route",))
+    for i, rule in enumerate(have):
+        if any(_among(listed(rule, ("route",)), route) for route in wanted):
+            return i
+    return None
+
+
+def _among(routes: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]) -> bool:
+    return any(same(route.get("destination"), wanted.get("destination")) for route in routes)

@@ -14,7 +14,7 @@ from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import iterate
 from crossfade_steps.run import Ended, Run, Stopped
 from crossfade_steps.safety import Phase
-from crossfade_steps.versions import hosts, objects_of, serving, version_objects
+from crossfade_steps.versions import hosts, objects_of, pin_documents, serving, version_objects
 
 
 def conduct(run: Run) -> Ended:
@@ -51,6 +51,8 @@ def _run(run: Run, deployed: deploy.Deployed) -> Ended:
     run.record.append(record.header(run.name, run.bundle, run.clock.now()))
     _deploy(run, deployed)
     run.notes.extend(deployed.notes)
+    pin_documents(run)
+    run.router.pin(run.router.identities())
     objects = deployed.objects = version_objects(run)
     found = dict(run.router.read().weights)
     safety.enter(run, Phase.STARTING, found)
@@ -80,6 +82,7 @@ def _conclude(run: Run, decision: Decision, objects: dict[str, tuple[str, ...]])
 
 def _deploy(run: Run, deployed: deploy.Deployed) -> None:
     candidates = {name for v in run.versions[1:] for name in objects_of(run, v.name)}
+    pin_documents(run)
     run.notes.extend(free_candidates(run))
     done = deploy.deploy(
         run.bundle,

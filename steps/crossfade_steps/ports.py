@@ -117,6 +117,12 @@ class Router(Protocol):
     def restore(self, weights: Mapping[str, int]) -> RouteState:
         """Bring the weights to these whatever they are now, also where they do not make 100."""
 
+    def identities(self, manifests: Sequence[Object] | None = None) -> dict[str, Any]:
+        """Return what each version's destination is known by: as stored, or in the manifests."""
+
+    def pin(self, known: Mapping[str, Any]) -> None:
+        """Look for these destinations from now on, wherever a list has moved them to."""
+
     def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
         """Return each version's destination (host, port): as stored, else as in the manifests."""
 

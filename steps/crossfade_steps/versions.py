@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from crossfade.errors import CrossfadeError, SpecError
@@ -10,13 +11,26 @@ from crossfade.spec.ownership import known_manifests, single_owner
 from crossfade_steps.deploy import parse_name
 from crossfade_steps.run import Run
 
+PODS = ("Deployment", "StatefulSet")
+
 
 def version_objects(run: Run) -> dict[str, tuple[str, ...]]:
     """Return each version's workloads as ``Kind/namespace/name``.
 
-    As ``versions:`` says, else whoever serves the host that the version's route points at.
+    As ``versions:`` says, else whoever serves the host that the version's route points at.  Raises
+    ``SpecError`` for a Deployment that would be two versions (subsets of one host).
     """
-    return {version.name: objects_of(run, version.name) for version in run.versions}
+    found = {version.name: objects_of(run, version.name) for version in run.versions}
+    seen: dict[str, str] = {}
+    for version, names in found.items():
+        for name in names:
+            other = seen.setdefault(name, version)
+            if other != version and name.partition("/")[0] in PODS:
+                raise SpecError(
+                    f"{name} would be both {other} and {version}: their routes name one host",
+                    hint=f"name each one's workload under spec.versions.{version}.objects",
+                )
+    return found
 
 
 def objects_of(run: Run, version: str) -> tuple[str, ...]:
@@ -35,6 +49,18 @@ def objects_of(run: Run, version: str) -> tuple[str, ...]:
 def hosts(run: Run) -> dict[str, tuple[str, int]]:
     """Return each version's destination as (host, port), where its routing object names one."""
     return run.router.hosts(run.bundle.deploy)
+
+
+def pin_documents(run: Run) -> None:
+    """Look for the destinations of the deploy documents, wherever the stored routes have them.
+
+    Where they are written in another way than they are stored, the field paths alone count.
+    """
+    with suppress(CrossfadeError):
+        run.router.pin(run.router.identities(run.bundle.deploy))
+        run.router.read()
+        return
+    run.router.pin({})
 
 
 def serving(run: Run) -> frozenset[str]:

@@ -81,13 +81,18 @@ def deployed(
     objects: Mapping[str, Sequence[str]],
     hosts: Mapping[str, tuple[str, int]],
     notes: Sequence[str] = (),
+    identities: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the entry with each version's objects and destination before any promotion."""
+    """Return the entry with each version's objects and destination before any promotion.
+
+    ``identities`` are what the destinations are known by in their routing objects.
+    """
     return {
         "type": "deployed",
         "objects": {version: list(names) for version, names in objects.items()},
         "hosts": {version: list(host) for version, host in hosts.items()},
         "notes": list(notes),
+        "identities": dict(identities or {}),
     }
 
 

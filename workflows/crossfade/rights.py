@@ -15,7 +15,7 @@ from crossfade.contract import ACCOUNT
 from crossfade.errors import SpecError
 from crossfade.routes import references_by_object
 from crossfade.spec.names import dns_name, lock_name
-from crossfade.spec.ownership import WORKLOADS, object_name
+from crossfade.spec.ownership import GROUPS, WORKLOADS, object_name
 from crossfade.spec.rollout import Bundle, JobLoad
 from crossfade.spec.source import mapped
 from crossfade.workloads import key_of, workloads_of
@@ -23,7 +23,8 @@ from crossfade.workloads import key_of, workloads_of
 GROUP = "rbac.authorization.k8s.io"
 MOST_NAME = 63
 PLURALS = {"InferenceService": "inferenceservices", "NetworkPolicy": "networkpolicies",
-           "Ingress": "ingresses", "HTTPRoute": "httproutes"}  # fmt: skip
+           "Ingress": "ingresses", "HTTPRoute": "httproutes", "Endpoints": "endpoints",
+           "Telemetry": "telemetries"}  # fmt: skip
 Rule = dict[str, Any]
 INSTALLED = (
     ("argoproj.io", "workflowtaskresults", ("create", "patch")),
@@ -38,7 +39,7 @@ INSTALLED = (
 def rights(bundle: Bundle) -> list[dict[str, Any]]:
     """Return the Roles and RoleBindings of a rollout, ready to apply."""
     rules = rules_by_namespace(bundle)
-    name = dns_name(f"crossfade-{bundle.name}", MOST_NAME)
+    name = dns_name(f"crossfade-{bundle.namespace}-{bundle.name}", MOST_NAME)
     return [
         o for namespace in sorted(rules) for o in _role(bundle, name, namespace, rules[namespace])
     ]
@@ -48,6 +49,7 @@ def rules_by_namespace(bundle: Bundle) -> dict[str, list[Rule]]:
     """Return the rules that each namespace needs."""
     found: dict[str, list[Rule]] = defaultdict(list)
     _of_objects(bundle, found)
+    _of_named(bundle, found)
     _of_routes(bundle, found)
     _of_load(bundle, found)
     for secret in sorted(_secrets(bundle)):
@@ -84,7 +86,10 @@ def rule(group: str, resource: str, verbs: list[str], names: Iterable[str] = ())
 
 def plural(kind: str) -> str:
     """Return a kind's resource name, as Kubernetes forms it for nearly every kind."""
-    return PLURALS.get(kind, f"{kind.lower()}s")
+    name = kind.lower()
+    if kind in PLURALS or name.endswith(("ay", "ey", "oy")):
+        return PLURALS.get(kind, f"{name}s")
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
 
 
 def _of_objects(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
@@ -113,6 +118,16 @@ def _of_objects(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
             found[namespace].append(rule("", "pods", ["list"]))
         if kind == "SeldonDeployment":
             found[namespace].append(rule("apps", "deployments", ["list"]))
+
+
+def _of_named(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
+    """Allow reading the workloads that ``versions:`` names, which no document may hold."""
+    for version in bundle.versions.values():
+        for text in version.objects:
+            kind, _, rest = text.partition("/")
+            namespace, _, name = rest.partition("/")
+            found[namespace] += [rule(GROUPS.get(kind, ""), plural(kind), ["get"], [name]),
+                                 rule("", "pods", ["list"])]  # fmt: skip
 
 
 def _applied(bundle: Bundle) -> set[str]:

@@ -31,12 +31,12 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 def connect(context: str | None = None) -> Kube:
-    """Return the API of this pod's cluster, else that of the current kubeconfig.
+    """Return the API that KUBECONFIG or ``context`` name, else of this pod's cluster, else of home.
 
-    Raises ``SpecError`` when there is neither.
+    Raises ``SpecError`` when there is none.
     """
     try:
-        if _NAMESPACE_FILE.exists():
+        if _in_cluster() and context is None:
             config.load_incluster_config()
         else:
             config.load_kube_config(os.environ.get("KUBECONFIG"), context=context)
@@ -47,9 +47,14 @@ def connect(context: str | None = None) -> Kube:
     return Kube(ApiClient())
 
 
+def _in_cluster() -> bool:
+    """Return whether this is a pod that nobody has given another cluster's kubeconfig."""
+    return _NAMESPACE_FILE.exists() and not os.environ.get("KUBECONFIG")
+
+
 def own_namespace() -> str:
     """Return the namespace of this pod, else that of the current context, else ``default``."""
-    if _NAMESPACE_FILE.exists():
+    if _in_cluster():
         return _NAMESPACE_FILE.read_text().strip()
     try:
         context = config.list_kube_config_contexts(os.environ.get("KUBECONFIG"))[1]["context"]
@@ -194,23 +199,26 @@ class Kube:
         return f"{base}{middle}/{plural}/{key.name}"
 
     def _discover(self, group: str, kind: str, version: str) -> tuple[str, str, bool]:
-        """Return a kind's path, plural and whether it lives in a namespace."""
-        if not version:
-            version = self._preferred(group, kind)
-        base = f"/apis/{group}/{version}" if group else f"/api/{version}"
-        listing = self.ask("GET", base, absent_ok=True)
-        for resource in (listing or {}).get("resources", ()):
-            if resource["kind"] == kind and "/" not in resource["name"]:
-                return base, resource["name"], bool(resource["namespaced"])
+        """Return a kind's path, plural and whether it lives in a namespace.
+
+        Without a version the group's preferred one that serves the kind is taken.
+        """
+        for served in [version] if version else self._versions(group):
+            base = f"/apis/{group}/{served}" if group else f"/api/{served}"
+            listing = self.ask("GET", base, absent_ok=True)
+            for resource in (listing or {}).get("resources", ()):
+                if resource["kind"] == kind and "/" not in resource["name"]:
+                    return base, resource["name"], bool(resource["namespaced"])
         raise _UnknownKind(group, kind)
 
-    def _preferred(self, group: str, kind: str) -> str:
+    def _versions(self, group: str) -> Sequence[str]:
+        """Return a group's versions, the preferred one first."""
         if not group:
-            return "v1"
-        found = self.ask("GET", f"/apis/{group}", absent_ok=True)
-        if found is None:
-            raise _UnknownKind(group, kind)
-        return str(found["preferredVersion"]["version"])
+            return ["v1"]
+        found = self.ask("GET", f"/apis/{group}", absent_ok=True) or {}
+        preferred = [found["preferredVersion"]] if "preferredVersion" in found else []
+        served = [str(each["version"]) for each in (*preferred, *found.get("versions", ()))]
+        return list(dict.fromkeys(served))
 
 
 class _UnknownKind(SpecError):

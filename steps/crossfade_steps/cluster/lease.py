@@ -191,6 +191,7 @@ class LeasedRouter:
     def __init__(self, router: Router, lease: Lease | Leases) -> None:
         self._router, self._lease = router, lease
         self.keys, self.read = router.keys, router.read
+        self.identities, self.pin = router.identities, router.pin
 
     def write(self, state: RouteState, weights: Mapping[str, int]) -> RouteState:
         """Change the weights, if this run still is the owner."""

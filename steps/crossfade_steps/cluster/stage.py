@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from crossfade import record
 from crossfade.contract import ACCOUNT, BUNDLE_BY_NAME, BUNDLE_KEY, IMAGE_VARIABLE
 from crossfade.errors import BackendError, SpecError
 from crossfade.spec.durations import seconds
@@ -91,13 +92,16 @@ def open_stage(name: str, bundle_text: str, *, follow_workflow: bool = False) ->
         hold=lease.hold,
         ready_timeout_seconds=_ready_seconds(bundle),
     )
+    deployed = record.last(store.entries(), "deployed")
+    if deployed is not None:
+        router.pin(deployed.get("identities", {}))
     return Stage(run, kube, store, lease, os.environ.get(IMAGE_VARIABLE, ""), bundle_text, log)
 
 
-def with_record(stage: Stage, record: Any) -> Stage:
+def with_record(stage: Stage, log: Any) -> Stage:
     """Return the stage with another record in front of its store."""
     names = [name for name in Run.__slots__ if name != "record"]
-    run = Run(**{name: getattr(stage.run, name) for name in names}, record=record)
+    run = Run(**{name: getattr(stage.run, name) for name in names}, record=log)
     return replace(stage, run=run)
 
 

@@ -77,6 +77,7 @@ def deploy(stage: Stage) -> Outputs:
 def _deploy(stage: Stage) -> None:
     run = stage.run
     candidates = {n for v in run.versions[1:] for n in versions.objects_of(run, v.name)}
+    versions.pin_documents(run)
     freed = free_candidates(run)
     done = deploying.deploy(
         run.bundle, run.objects, candidates=frozenset(candidates),
@@ -85,9 +86,12 @@ def _deploy(stage: Stage) -> None:
     )  # fmt: skip
     for note in (*freed, *done.notes):
         print(f"note: {note}", flush=True)
+    versions.pin_documents(run)
+    known = run.router.identities()
+    run.router.pin(known)
     safety.enter(run, Phase.STARTING, dict(run.router.read().weights))
     objects, hosts = versions.version_objects(run), versions.hosts(run)
-    run.record.append(record.deployed(objects, hosts, [*freed, *done.notes]))
+    run.record.append(record.deployed(objects, hosts, [*freed, *done.notes], known))
 
 
 def start_load(stage: Stage) -> Outputs:

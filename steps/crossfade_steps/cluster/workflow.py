@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from crossfade.spec.source import mapped
 from crossfade_steps.cluster.kube import Kube
@@ -48,13 +52,22 @@ def read(stored: Object | None) -> State:
 
 def waits(stored: Object | None, template: str = "") -> bool:
     """Return whether a Workflow waits at a gate or a timer, of that template if one is named."""
-    nodes = mapped(stored or {}, ("status", "nodes")).values()
+    nodes = _nodes(stored)
     waiting = [n for n in nodes if n.get("type") == "Suspend" and n.get("phase") == "Running"]
     return any(not template or n.get("templateName") == template for n in waiting)
 
 
 def answered(stored: Object | None, node: str) -> bool:
     """Return whether a node of that template is over (a gate that was answered)."""
-    nodes = mapped(stored or {}, ("status", "nodes")).values()
+    nodes = _nodes(stored)
     found = [n for n in nodes if n.get("templateName") == node]
     return any(n.get("phase") in (*ENDED, "Skipped", "Omitted") for n in found)
+
+
+def _nodes(stored: Object | None) -> list[Any]:
+    """Return a Workflow's nodes, which Argo compresses where they are many."""
+    status = mapped(stored or {}, ("status",))
+    packed = status.get("compressedNodes")
+    if packed:
+        return list(json.loads(gzip.decompress(base64.b64decode(packed))).values())
+    return list(mapped(status, ("nodes",)).values())

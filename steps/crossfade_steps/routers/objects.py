@@ -6,9 +6,10 @@ What differs between kinds is pure and lives in ``crossfade.routes``; sending is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from crossfade.errors import BackendError, Conflict, SpecError
-from crossfade.routes import Rule, kind_of, references_by_object, resolve
+from crossfade.routes import Rule, identities, kind_of, references_by_object, resolve_known
 from crossfade.spec.experiment import Experiment
 from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
 
@@ -33,6 +34,7 @@ class ObjectRouter:
         self._key = ObjectKey(api_version.rpartition("/")[0], kind, namespace, name)
         self._references = references
         self._objects = objects
+        self._known: Mapping[str, Any] = {}
 
     def keys(self) -> tuple[ObjectKey, ...]:
         """Return the one routing object."""
@@ -82,17 +84,33 @@ class ObjectRouter:
             raise Conflict(f"{self._key}: read back differently: {'; '.join(wrong)}")
         return RouteState(now.percent(), str(after["metadata"]["resourceVersion"]), now.sticky)
 
+    def identities(self, manifests: Sequence[Object] | None = None) -> dict[str, Any]:
+        """Return what each version's destination is known by; nothing where none resolves."""
+        stored = self._objects.get(self._key)
+        sources = [stored] if manifests is None else self._named(manifests)
+        for source in sources:
+            if source is not None:
+                return identities(resolve_known(source, self._references, self._known).slots)
+        return {}
+
+    def pin(self, known: Mapping[str, Any]) -> None:
+        """Look for these destinations from now on."""
+        self._known = dict(known)
+
+    def _named(self, manifests: Sequence[Object]) -> list[Object]:
+        return [m for m in manifests if ObjectKey.of(m, self._key.namespace) == self._key]
+
     def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
         """Return each version's destination, from the stored object or else from the manifests.
 
         A stored object may still lack the candidate's route: deploying adds it.
         """
-        named = [m for m in manifests if ObjectKey.of(m, self._key.namespace) == self._key]
+        named = self._named(manifests)
         stored = self._objects.get(self._key)
         sources = [stored, *named] if stored is not None else named
         for i, source in enumerate(sources):
             try:
-                return resolve(source, self._references).hosts()
+                return resolve_known(source, self._references, self._known).hosts()
             except SpecError:
                 if i == len(sources) - 1:
                     raise
@@ -105,4 +123,4 @@ class ObjectRouter:
                 f"{self._key} does not exist, expected it to hold the weights",
                 hint="name its manifest under deploy:, or create it first",
             )
-        return stored, resolve(stored, self._references)
+        return stored, resolve_known(stored, self._references, self._known)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from crossfade.errors import BackendError, Conflict, SpecError
-from crossfade.routes import kind_of, references_by_object
+from crossfade.routes import identities, kind_of, references_by_object, relocated, same
 from crossfade.routes.member import Member, parse_field_path, pointer
 from crossfade.spec.experiment import Experiment
 from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
@@ -48,6 +49,7 @@ class SpreadRouter:
     def __init__(self, experiment: Experiment, objects: Objects) -> None:
         self._objects = objects
         self._names = [version.name for version in experiment.versions]
+        self._known: Mapping[str, Any] = {}
         groups = references_by_object(experiment.versions, experiment.namespace)
         self._paths: dict[ObjectKey, dict[str, str]] = {}
         for (api_version, kind, namespace, name), references in groups.items():
@@ -102,6 +104,20 @@ class SpreadRouter:
                 self._objects.patch(part.key, part.patch(weights))
         return self.read()
 
+    def identities(self, manifests: Sequence[Object] | None = None) -> dict[str, Any]:
+        """Return what each version's destination is known by; nothing where none resolves."""
+        found: dict[str, Any] = {}
+        for key in self._paths:
+            named = [m for m in manifests or () if ObjectKey.of(m, key.namespace) == key]
+            for source in [self._objects.get(key)] if manifests is None else named:
+                if source is not None:
+                    found.update(identities(self._members(key, source)))
+        return found
+
+    def pin(self, known: Mapping[str, Any]) -> None:
+        """Look for these destinations from now on."""
+        self._known = dict(known)
+
     def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
         """Return each version's destination: as stored, else as in the manifests."""
         found: dict[str, tuple[str, int]] = {}
@@ -151,9 +167,21 @@ class SpreadRouter:
         return Part(key, version, self._members(key, stored))
 
     def _members(self, key: ObjectKey, stored: Object) -> dict[str, Member]:
+        paths = self._paths[key]
+        found = self._placed(key, stored, paths)
+        now = identities(found)
+        if all(same(now[v], self._known[v]) for v in now if v in self._known):
+            return found
+        module = kind_of(stored["apiVersion"], stored["kind"], where=str(key))
+        moved = relocated(stored, module, paths, self._known)
+        return self._placed(key, stored, {v: str(text) for v, text in moved.items()})
+
+    def _placed(
+        self, key: ObjectKey, stored: Object, paths: Mapping[str, str]
+    ) -> dict[str, Member]:
         module = kind_of(stored["apiVersion"], stored["kind"], where=str(key))
         found = {}
-        for version, text in self._paths[key].items():
+        for version, text in paths.items():
             path = parse_field_path(text)
             own = [m for m in module.members(stored, path) if m.path == path]
             if not own:

@@ -26,12 +26,14 @@ from crossfade.spec.names import (
     lock_name,
     plain_text,
 )
-from crossfade.spec.rollout import Bundle
+from crossfade.spec.rollout import Approval, Bundle
 from crossfade.version import VERSION
 
 KINDS = ("workflow", "template", "cron")
 DEFAULT_IMAGE = f"crossfade-steps:{VERSION}"
 START_UP_SECONDS = 900
+APPROVAL_SECONDS = 7 * 24 * 3600
+"""How long a person may take: the deadline is the whole workflow's."""
 ITERATION_NAME = "iteration-{{inputs.parameters.k}}"
 DISPLAY_NAME = "workflows.argoproj.io/display-name"
 
@@ -148,7 +150,8 @@ def _deadline(bundle: Bundle) -> int:
     if bundle.deadline is not None:
         return seconds(bundle.deadline, where="spec.deadline")
     planned = bundle.experiment.iterations * bundle.experiment.spec.duration.interval_seconds
-    return 2 * planned + START_UP_SECONDS
+    waits = APPROVAL_SECONDS if bundle.approval is Approval.BEFORE_PROMOTE else 0
+    return 2 * planned + START_UP_SECONDS + waits
 
 
 def to_dict(built: Any, *, display_names: bool = True) -> dict[str, Any]:

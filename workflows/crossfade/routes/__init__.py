@@ -16,9 +16,19 @@ from typing import Any
 
 from crossfade.errors import SpecError
 from crossfade.routes.member import Manifest, describe, parse_field_path
+from crossfade.routes.pinning import identities, relocated, same
 from crossfade.routes.rule import Rule
 
-__all__ = ["Rule", "kind_of", "kinds", "resolve"]
+__all__ = [
+    "Rule",
+    "identities",
+    "kind_of",
+    "kinds",
+    "relocated",
+    "resolve",
+    "resolve_known",
+    "same",
+]
 
 
 @cache
@@ -80,6 +90,33 @@ def resolve(manifest: Manifest, references: Mapping[str, str | None]) -> Rule:
                 f"{where}: {version}'s destination {path[-2]} takes no part in the split"
             )
     return Rule.of(module, manifest, tuple(references), slots, members)
+
+
+def resolve_known(
+    manifest: Manifest, references: Mapping[str, str | None], known: Mapping[str, Any]
+) -> Rule:
+    """Return the rule that holds these destinations now, wherever it has moved.
+
+    ``known`` has what versions' destinations are known by, as ``identities`` gave it; nothing known
+    is as ``resolve``.  Raises ``SpecError`` where they are in no one rule.
+    """
+    rule, trouble = None, None
+    try:
+        rule = resolve(manifest, references)
+    except SpecError as error:
+        trouble = error
+    if rule is not None:
+        now = identities(rule.slots)
+        if all(same(now[v], known[v]) for v in known if v in now):
+            return rule
+    if not known:
+        assert trouble is not None, "nothing known is always the same"
+        raise trouble
+    module = kind_of(manifest.get("apiVersion"), manifest.get("kind"), where=describe(manifest))
+    try:
+        return resolve(manifest, relocated(manifest, module, references, known))
+    except SpecError as error:
+        raise trouble or error from None
 
 
 def references_by_object(

@@ -16,6 +16,12 @@ from crossfade.spec.source import listed, look, mapped
 
 Manifest = Mapping[str, Any]
 WORKLOADS = ("SeldonDeployment", "Deployment", "InferenceService", "StatefulSet")
+GROUPS = {
+    "SeldonDeployment": "machinelearning.seldon.io",
+    "InferenceService": "serving.kserve.io",
+    "Deployment": "apps",
+    "StatefulSet": "apps",
+}
 _SERVICE_NAME = "seldon.io/svc-name"
 
 

@@ -1,0 +1,293 @@
+"""Routes that somebody rearranges, that lack a weight, or that do not tell versions apart."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import gzip
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fake_kube import iterating
+from rig import VS, Rig, bundle, deployment, route, set_weights
+
+from crossfade import record
+from crossfade.compiler import workflow as compiled
+from crossfade.errors import BackendError, SpecError
+from crossfade.rights import plural, rights
+from crossfade.routes import same
+from crossfade.spec.rollout import Approval, VersionObjects
+from crossfade.verdict import Outcome
+from crossfade_steps import safety
+from crossfade_steps.cluster import kube, workflow
+from crossfade_steps.cluster.kube import Kube
+from crossfade_steps.loop import conduct
+from crossfade_steps.routers.objects import ObjectRouter
+from crossfade_steps.versions import pin_documents, version_objects
+
+PAY = {"match": [{"uri": {"prefix": "/pay"}}],
+       "route": [{"destination": {"host": "pay-a"}, "weight": 60},
+                 {"destination": {"host": "pay-b"}, "weight": 40}]}  # fmt: skip
+
+
+def routes(rig: Rig, rule: int) -> dict[str, int | None]:
+    found = (rig.store.get(VS) or {})["spec"]["http"][rule]["route"]
+    return {r["destination"]["host"].partition(".svc")[0]: r.get("weight") for r in found}
+
+
+def insert_rule(rig: Rig) -> None:
+    rig.store.patch(VS, [{"op": "add", "path": "/spec/http/0", "value": PAY}])
+
+
+def test_a_rule_that_is_put_before_ours_keeps_its_weights_and_ours_gets_them() -> None:
+    rig = Rig(bundle(promote=False))
+    rig.at(25, lambda: insert_rule(rig))
+
+    ended = conduct(rig.run)
+
+    assert routes(rig, 0) == {"pay-a": 60, "pay-b": 40}
+    assert rig.decided() == ["90/10", "80/20", "70/30", "60/40"]
+    assert ended.outcome is Outcome.PROMOTED
+    assert routes(rig, 1) == {"m-p.base": 0, "m-p.cand": 100}
+
+
+def test_safe_weights_go_to_the_destinations_wherever_they_are() -> None:
+    rig = Rig(bundle())
+    for manifest in rig.run.bundle.deploy:
+        rig.store.create(manifest)
+    set_weights(rig, 75, 25)
+    rig.run.router.pin(rig.run.router.identities())
+    insert_rule(rig)
+    rig.record.append(record.phase("iterating", {"v1": 100, "v2": 0}))
+
+    assert safety.settle(rig.run) == {"v1": 100, "v2": 0}
+    assert routes(rig, 0) == {"pay-a": 60, "pay-b": 40}
+    assert routes(rig, 1) == {"m-p.base": 100, "m-p.cand": 0}
+
+
+def test_destinations_in_another_order_are_told_by_what_they_are() -> None:
+    rig = Rig(bundle())
+    for manifest in rig.run.bundle.deploy:
+        rig.store.create(manifest)
+    set_weights(rig, 95, 5)
+    rig.run.router.pin(rig.run.router.identities())
+    stored = (rig.store.get(VS) or {})["spec"]["http"][0]["route"]
+    path = "/spec/http/0/route"
+    rig.store.patch(VS, [{"op": "replace", "path": path, "value": stored[::-1]}])
+
+    assert dict(rig.run.router.read().weights) == {"v1": 95, "v2": 5}
+
+
+def test_destinations_that_are_gone_are_not_replaced_by_others() -> None:
+    rig = Rig(bundle())
+    for manifest in rig.run.bundle.deploy:
+        rig.store.create(manifest)
+    rig.run.router.pin(rig.run.router.identities())
+    rig.store.patch(VS, [{"op": "replace", "path": "/spec/http/0", "value": PAY}])
+
+    with pytest.raises(SpecError, match="are in no rule any more"):
+        rig.run.router.read()
+    assert routes(rig, 0) == {"pay-a": 60, "pay-b": 40}
+
+
+def test_every_container_looks_for_the_destinations_that_were_recorded() -> None:
+    cluster = iterating()
+    router = cluster.stage.run.router
+    cluster.stage.store.append(record.deployed({}, {}, (), router.identities()))
+    entry = record.last(cluster.stage.entries(), "deployed")
+    fresh = ObjectRouter(cluster.rig.run.bundle.experiment, cluster.fake)
+
+    assert entry is not None
+    fresh.pin(entry["identities"])
+    cluster.fake.patch(VS, [{"op": "add", "path": "/spec/http/0", "value": PAY}])
+    assert dict(fresh.read().weights) == {"v1": 70, "v2": 30}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ({"host": "a"}, {"host": "a.ns.svc.cluster.local"}, True),
+        ({"host": "a", "subset": "v1"}, {"host": "a", "subset": "v2"}, False),
+        ({"host": "a.x.svc"}, {"host": "a.y.svc"}, False),
+        ("a", "a", True),
+        ("a", "b", False),
+    ],
+)
+def test_a_host_may_be_written_shorter(one: Any, other: Any, expected: bool) -> None:
+    assert same(one, other) is expected
+
+
+def test_a_sole_destination_keeps_all_traffic_when_another_one_is_added() -> None:
+    """It needs no weight alone; beside one of weight 0 it would have none either."""
+    rig = Rig(bundle())
+    alone = copy.deepcopy(route())
+    del alone["spec"]["http"][0]["route"][1:]
+    del alone["spec"]["http"][0]["route"][0]["weight"]
+    for manifest in (deployment("base", "old"), alone):
+        rig.store.create(manifest)
+    seen: list[dict[str, int | None]] = []
+    rig.at(1, lambda: seen.append(routes(rig, 0)))
+
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+    assert seen == [{"m-p.base": 100, "m-p.cand": 0}]
+
+
+def test_a_destination_is_added_to_the_rule_that_has_the_others() -> None:
+    rig = Rig(bundle(promote=False))
+    stored = copy.deepcopy(route())
+    del stored["spec"]["http"][0]["route"][1:]
+    stored["spec"]["http"].insert(0, copy.deepcopy(PAY))
+    for manifest in (deployment("base", "old"), stored):
+        rig.store.create(manifest)
+    seen: list[dict[str, int | None]] = []
+    rig.at(1, lambda: seen.append(routes(rig, 1)))
+
+    conduct(rig.run)
+
+    assert seen == [{"m-p.base": 100, "m-p.cand": 0}]
+    assert routes(rig, 0) == {"pay-a": 60, "pay-b": 40}
+
+
+def test_documents_that_are_written_otherwise_leave_the_field_paths() -> None:
+    rig = Rig(bundle())
+    stored = copy.deepcopy(route())
+    stored["spec"]["http"][0]["route"][0]["destination"] = {"host": "elsewhere"}
+    for manifest in (deployment("base", "old"), deployment("cand", "new"), stored):
+        rig.store.create(manifest)
+
+    pin_documents(rig.run)
+
+    assert dict(rig.run.router.read().weights) == {"v1": 100, "v2": 0}
+
+
+class Closed:
+    """Pods that take connections from the gateway only, as behind strict mutual TLS."""
+
+    def __init__(self, responder: Any) -> None:
+        self.responder = responder
+
+    def send(self, url: str, payload: str | None, headers: Any) -> Any:
+        if "gateway" not in url:
+            raise BackendError(f"{url}: ConnectionError")
+        return self.responder.send(url, payload, headers)
+
+
+def test_behind_strict_mutual_tls_a_promotion_is_proven_through_the_gateway() -> None:
+    rig = Rig(bundle())
+    run = replace(rig.run, responder=Closed(rig.run.responder))
+
+    assert conduct(run).outcome is Outcome.PROMOTED
+    assert any("proven through the gateway only" in note for note in run.notes)
+
+
+def test_a_deployment_is_not_two_versions() -> None:
+    """Two subsets of one host: nobody can tell whose it is."""
+    one = VersionObjects(objects=("Deployment/default/web",))
+    whole = bundle().model_copy(update={"versions": {"v1": one, "v2": one}})
+
+    with pytest.raises(SpecError, match="would be both v1 and v2"):
+        version_objects(Rig(whole).run)
+
+
+def test_a_person_has_days_to_answer_and_not_what_the_deadline_leaves() -> None:
+    asks = compiled(bundle().model_copy(update={"approval": Approval.BEFORE_PROMOTE})).to_dict()
+
+    assert asks["spec"]["activeDeadlineSeconds"] > 7 * 24 * 3600
+    assert compiled(bundle()).to_dict()["spec"]["activeDeadlineSeconds"] < 3600
+
+
+def test_nodes_that_argo_has_compressed_are_read() -> None:
+    nodes = {"a": {"type": "Suspend", "phase": "Running", "templateName": "approval"}}
+    packed = base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
+    stored = {"status": {"compressedNodes": packed}}
+
+    assert workflow.waits(stored, "approval")
+    assert not workflow.answered(stored, "approval")
+    nodes["a"]["phase"] = "Succeeded"
+    packed = base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
+    assert workflow.answered({"status": {"compressedNodes": packed}}, "approval")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("VirtualService", "virtualservices"), ("NetworkPolicy", "networkpolicies"),
+        ("ServiceEntry", "serviceentries"), ("AuthorizationPolicy", "authorizationpolicies"),
+        ("Telemetry", "telemetries"), ("Endpoints", "endpoints"), ("Gateway", "gateways"),
+        ("Ingress", "ingresses"),
+    ],
+)  # fmt: skip
+def test_a_kind_s_resource_is_named_as_the_api_names_it(kind: str, expected: str) -> None:
+    assert plural(kind) == expected
+
+
+def test_workloads_that_only_versions_names_may_be_read() -> None:
+    named = {"v1": VersionObjects(objects=("Deployment/base/web",))}
+    whole = bundle().model_copy(update={"versions": named})
+    roles = [
+        r for r in rights(whole) if r["kind"] == "Role" and r["metadata"]["namespace"] == "base"
+    ]
+
+    rules = [rule for role in roles for rule in role["rules"]]
+    assert {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"],
+            "resourceNames": ["web"]} in rules  # fmt: skip
+    assert any(rule["resources"] == ["pods"] for rule in rules)
+
+
+def test_roles_of_rollouts_of_one_name_do_not_replace_each_other() -> None:
+    names = {
+        tuple(role["metadata"]["name"] for role in rights(bundle().model_copy(
+            update={"namespace": namespace})))
+        for namespace in ("team-a", "team-b")
+    }  # fmt: skip
+
+    assert len(names) == 2
+
+
+class Served:
+    """An API that serves a group in two versions, and a kind in the older one only."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def ask(self, method: str, path: str, **more: Any) -> Any:
+        self.asked.append(path)
+        kinds = {"/apis/g/v1": ["New"], "/apis/g/v1alpha1": ["New", "Old"]}
+        if path == "/apis/g":
+            return {"preferredVersion": {"version": "v1"},
+                    "versions": [{"version": "v1"}, {"version": "v1alpha1"}]}  # fmt: skip
+        return {"resources": [{"kind": k, "name": f"{k.lower()}s", "namespaced": True}
+                              for k in kinds.get(path, [])]}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "base"), [("New", "/apis/g/v1"), ("Old", "/apis/g/v1alpha1")])
+def test_a_kind_is_found_in_every_version_of_its_group(kind: str, base: str) -> None:
+    api: Any = Served()
+    found = Kube._discover(_with(api), "g", kind, "")
+
+    assert found == (base, f"{kind.lower()}s", True)
+
+
+def _with(api: Any) -> Any:
+    api._versions = lambda group: Kube._versions(api, group)
+    return api
+
+
+def test_a_pod_that_is_given_a_kubeconfig_talks_to_that_cluster(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "namespace").write_text("tools")
+    config = {"apiVersion": "v1", "kind": "Config", "current-context": "prod",
+              "clusters": [{"name": "prod", "cluster": {"server": "https://prod.example.com"}}],
+              "users": [{"name": "u", "user": {}}],
+              "contexts": [{"name": "prod", "context": {"cluster": "prod", "user": "u",
+                                                        "namespace": "shop"}}]}  # fmt: skip
+    (tmp_path / "config").write_text(json.dumps(config))
+    monkeypatch.setattr(kube, "_NAMESPACE_FILE", tmp_path / "namespace")
+
+    assert kube.own_namespace() == "tools"
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    assert kube.own_namespace() == "shop"
+    assert kube.connect()._client.configuration.host == "https://prod.example.com"
