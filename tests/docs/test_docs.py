@@ -14,9 +14,13 @@ import pytest
 import yaml
 
 from crossfade.cli.app import app
+from crossfade.cli.cluster import GOOD
 from crossfade.evidence.rules import Rules
 from crossfade.lint.page import NOT_FROM_A_FILE, page
 from crossfade.spec.rollout import RolloutSpec
+from crossfade.verdict import Outcome
+from crossfade_steps.__main__ import FINE
+from crossfade_steps.cluster.conclude import GOOD as CLUSTER_GOOD
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -159,3 +163,22 @@ def test_the_settings_of_the_policy_are_the_page_s() -> None:
     named = set(re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in table.splitlines())))
 
     assert named == set(Rules.model_fields)
+
+
+def test_the_rollout_s_page_names_every_key() -> None:
+    text = (ROOT / "docs" / "rollout.md").read_text()
+    named = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+
+    assert named == [field.alias or name for name, field in RolloutSpec.model_fields.items()]
+
+
+def test_the_operating_page_names_every_outcome_and_how_argo_shows_it() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text()
+    rows = re.findall(r"^\| `([\w-]+)` \|.*\| (\w+) \| (\d) \|$", text, re.MULTILINE)
+
+    shown = {word: (phase, int(code)) for word, phase, code in rows}
+    assert set(shown) == set(Outcome)
+    for outcome in Outcome:
+        fine = outcome in FINE
+        assert (fine, fine) == (outcome in CLUSTER_GOOD, outcome in GOOD)
+        assert shown[outcome] == (("Succeeded", 0) if fine else ("Failed", 3))
