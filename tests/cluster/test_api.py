@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from test_routers import (
     KINDS,
     Case,
     test_a_destination_of_nobody_keeps_its_weight,  # noqa: F401
+    test_a_rule_that_is_put_first_keeps_its_weights_and_ours_are_found,  # noqa: F401
     test_any_other_change_in_between_is_kept_and_does_not_matter,  # noqa: F401
     test_nothing_but_weights_changes,  # noqa: F401
     test_other_weights_in_between_are_a_conflict_and_change_nothing,  # noqa: F401
@@ -82,3 +84,14 @@ def objects(cluster: Cluster) -> Objects:
 def case(request: pytest.FixtureRequest, defined: Cluster, namespace: str) -> Case:
     """A kind's object on the real API."""
     return Case(KINDS[request.param], defined.kube, namespace)
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha3"])
+def test_a_virtual_service_of_every_served_version_is_driven(
+    version: str, defined: Cluster, namespace: str
+) -> None:
+    kind = replace(KINDS["VirtualService"], api_version=f"networking.istio.io/{version}")
+    case = Case(kind, defined.kube, namespace)
+
+    assert case.write(30) == {"v1": 70, "v2": 30}
+    assert dict(case.router.read().weights) == {"v1": 70, "v2": 30}

@@ -191,6 +191,26 @@ def test_any_other_change_in_between_is_kept_and_does_not_matter(case: Case) -> 
     assert case.stored()["metadata"]["labels"]["a"] == "b"
 
 
+def test_a_rule_that_is_put_first_keeps_its_weights_and_ours_are_found(case: Case) -> None:
+    """A team adds a rule while a run goes on: an index is no destination."""
+    rules = {"VirtualService": "http", "HTTPRoute": "rules"}.get(case.kind.kind)
+    if rules is None:
+        pytest.skip("this kind has one list of destinations")
+    case.write(30)
+    case.router.pin(case.router.identities())
+    rule = {"VirtualService": {"route": [destination("x", weight=60), destination("y", weight=40)]},
+            "HTTPRoute": {"backendRefs": [{"name": "x", "port": 1, "weight": 60},
+                                          {"name": "y", "port": 1, "weight": 40}]}}  # fmt: skip
+    first = {"op": "add", "path": f"/spec/{rules}/0", "value": rule[case.kind.kind]}
+    case.store.patch(case.key, [first])
+
+    assert dict(case.router.read().weights) == {"v1": 70, "v2": 30}
+    assert case.write(45) == {"v1": 55, "v2": 45}
+    [put] = [rule for rule in case.stored()["spec"][rules][:1]]
+    listed = put["route" if rules == "http" else "backendRefs"]
+    assert [each["weight"] for each in listed] == [60, 40]
+
+
 def test_weights_that_do_not_sum_to_100_are_refused(case: Case) -> None:
     with pytest.raises(SpecError, match="sum of 100"):
         case.router.write(case.router.read(), {"v1": 50, "v2": 51})
