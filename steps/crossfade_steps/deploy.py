@@ -207,12 +207,13 @@ def _missing_destinations(existing: Object, manifest: Manifest) -> list[dict[str
     """
     operations: list[dict[str, Any]] = []
     have_rules = listed(existing, ("spec", "http"))
-    for want in listed(manifest, ("spec", "http")):
-        i = _rule_of(have_rules, want)
+    namespace = str(existing["metadata"].get("namespace") or "default")
+    for index, want in enumerate(listed(manifest, ("spec", "http"))):
+        i = _rule_of(have_rules, want, index, namespace)
         if i is None:
             continue
         routes = listed(have_rules[i], ("route",))
-        missing = [r for r in listed(want, ("route",)) if not _among(routes, r)]
+        missing = [r for r in listed(want, ("route",)) if not _among(routes, r, namespace)]
         if missing and len(routes) == 1 and routes[0].get("weight") is None:
             path = f"/spec/http/{i}/route/0/weight"
             operations.append({"op": "add", "path": path, "value": 100})
@@ -221,14 +222,24 @@ def _missing_destinations(existing: Object, manifest: Manifest) -> list[dict[str
     return operations
 
 
-def _rule_of(have: Sequence[Mapping[str, Any]], want: Mapping[str, Any]) -> int | None:
-    """Return the index of the stored rule that has one of the wanted destinations."""
-    wanted = listed(want, ("route",))
-    for i, rule in enumerate(have):
-        if any(_among(listed(rule, ("route",)), route) for route in wanted):
-            return i
-    return None
+def _rule_of(
+    have: Sequence[Mapping[str, Any]], want: Mapping[str, Any], index: int, namespace: str
+) -> int | None:
+    """Return the index of the stored rule that a wanted one is: it has one of its destinations.
+
+    The same index first, then the same match, then the only one that there is.
+    """
+    routes = listed(want, ("route",))
+    found = [
+        i for i, rule in enumerate(have)
+        if any(_among(listed(rule, ("route",)), route, namespace) for route in routes)
+    ]  # fmt: skip
+    alike = [i for i in found if have[i].get("match") == want.get("match")]
+    if index in found:
+        return index
+    return (alike or found)[0] if len(alike) == 1 or len(found) == 1 else None
 
 
-def _among(routes: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]) -> bool:
-    return any(same(route.get("destination"), wanted.get("destination")) for route in routes)
+def _among(routes: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any], namespace: str) -> bool:
+    target = wanted.get("destination")
+    return any(same(route.get("destination"), target, namespace) for route in routes)

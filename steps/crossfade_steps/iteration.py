@@ -170,14 +170,19 @@ def _watched(run: Run, turn: Turn) -> bool:
     return policies.counts(run.bundle.policy.name) and served != [run.baseline]
 
 
-def look(run: Run, turn: Turn, budget_seconds: float) -> Decision | None:
-    """Return the decision of iteration k now if a limit is proven to be broken, else None."""
+def look(run: Run, turn: Turn, budget_seconds: float) -> Observation | None:
+    """Return what is seen now if a limit is proven to be broken by it, else None."""
     if not _watched(run, turn):
         return None
     seen = _observed(run, turn, budget_seconds)
     if not policies.alarmed(run.bundle.policy, run.bundle.experiment, seen, turn.state):
         return None
-    return _decided(run, replace(seen, sticky=run.router.read().sticky), turn.state)[0]
+    return replace(seen, sticky=run.router.read().sticky)
+
+
+def decide_now(run: Run, seen: Observation, turn: Turn) -> Decision:
+    """Return the decision of iteration k by what was seen before it is due, recorded."""
+    return _decided(run, seen, turn.state)[0]
 
 
 def _observed(run: Run, turn: Turn, budget_seconds: float) -> Observation:

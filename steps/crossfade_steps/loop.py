@@ -14,7 +14,7 @@ from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import iterate
 from crossfade_steps.run import Ended, Run, Stopped
 from crossfade_steps.safety import Phase
-from crossfade_steps.versions import hosts, objects_of, pin_documents, serving, version_objects
+from crossfade_steps.versions import hosts, pin_documents, serving, version_objects
 
 
 def conduct(run: Run) -> Ended:
@@ -81,7 +81,9 @@ def _conclude(run: Run, decision: Decision, objects: dict[str, tuple[str, ...]])
 
 
 def _deploy(run: Run, deployed: deploy.Deployed) -> None:
-    candidates = {name for v in run.versions[1:] for name in objects_of(run, v.name)}
+    objects = version_objects(run)  # refuses what would be two versions, before anything is applied
+    candidates = {name for v in run.versions[1:] for name in objects[v.name]}
+    candidates -= set(objects[run.baseline])
     pin_documents(run)
     run.notes.extend(free_candidates(run))
     done = deploy.deploy(

@@ -58,8 +58,8 @@ def promote(run: Run, plan: Plan) -> str:
         return f"all traffic is on {plan.winner}'s own copy (no promote documents)"
     model = _model_of(run, plan.own_host)
     _replace(run, plan)
-    if model is not None:
-        _prove_copy(run, plan, model)
+    if model is not None or _takes_connections(run, plan.host):
+        _prove_copy(run, plan, model or "")
     _shift(run, plan, model or "")
     if plan.keeps_own_copy:
         return f"{plan.winner}'s own copy serves all traffic: {OWN_COPY}"
@@ -124,6 +124,19 @@ def _model_of(run: Run, host: tuple[str, int] | None) -> str | None:
                 return None
             run.clock.sleep(1.0)
     return verify.served_model(verify.good_answer(asked, run.responder))
+
+
+def _takes_connections(run: Run, host: tuple[str, int] | None) -> bool:
+    """Return whether a host answers anything to a request from here, be it an error."""
+    request = proving_request(run.bundle)
+    if request is None or host is None:
+        return False
+    asked = at_host(request, *host)
+    try:
+        run.responder.send(asked.url, asked.payload, asked.headers)
+    except BackendError:
+        return False
+    return True
 
 
 def _prove_copy(run: Run, plan: Plan, model: str) -> None:

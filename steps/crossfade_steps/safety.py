@@ -58,6 +58,7 @@ def settle(run: Run, entries: Sequence[record.Entry] | None = None) -> Mapping[s
     object has no place for them any more.
     """
     entries = run.record.entries() if entries is None else entries
+    pin_recorded(run, entries)
     safe = safe_weights(entries)
     if not safe:  # nothing begun, or the promoted route documents stand as they are
         return None
@@ -72,6 +73,13 @@ def settle(run: Run, entries: Sequence[record.Entry] | None = None) -> Mapping[s
                 ) from error
             run.clock.sleep(PAUSE_SECONDS)
     return None
+
+
+def pin_recorded(run: Run, entries: Sequence[record.Entry]) -> None:
+    """Look for the destinations that were deployed: whoever acts may be older than the record."""
+    deployed = record.last(entries, "deployed")
+    if deployed is not None and deployed.get("identities"):
+        run.router.pin(deployed["identities"])
 
 
 def _restored(

@@ -22,10 +22,12 @@ def version_objects(run: Run) -> dict[str, tuple[str, ...]]:
     """
     found = {version.name: objects_of(run, version.name) for version in run.versions}
     seen: dict[str, str] = {}
+    known = hosts(run)
     for version, names in found.items():
         for name in names:
             other = seen.setdefault(name, version)
-            if other != version and name.partition("/")[0] in PODS:
+            one_host = other != version and known.get(other) == known.get(version)
+            if one_host and name.partition("/")[0] in PODS:
                 raise SpecError(
                     f"{name} would be both {other} and {version}: their routes name one host",
                     hint=f"name each one's workload under spec.versions.{version}.objects",

@@ -81,8 +81,8 @@ def nothing_left(here: Place, run: str) -> None:
 def test_a_missing_right_is_named_by_doctor_and_by_the_run(place: Places, tmp_path: Path) -> None:
     here = place("right")
     path = here.prepare(tmp_path, iterations=3)
-    here.cluster.kubectl("delete", "rolebinding", f"crossfade-{here.name}-web",
-                         "-n", here.name)  # fmt: skip
+    [own] = [name for name in here.names("rolebindings") if name.startswith("crossfade-web-")]
+    here.cluster.kubectl("delete", "rolebinding", own, "-n", here.name)
 
     found = here.cluster.crossfade("doctor", path)
     run = here.submit(path)

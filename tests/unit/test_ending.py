@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fake_kube import HEAD, WORKFLOW, Cluster, iterating
-from rig import VS
+from rig import VS, Rig, bundle
 from traffic import ERRORS, REWARD, Traffic, counted
 
 from crossfade import record
@@ -16,9 +16,11 @@ from crossfade.spec.rollout import Loop
 from crossfade.verdict import Outcome
 from crossfade_steps import promote, safety
 from crossfade_steps.cluster import guard, promotion, steps
+from crossfade_steps.cluster.between import Between
 from crossfade_steps.cluster.conclude import conclude
 from crossfade_steps.cluster.lease import SECONDS, Lease, Leases
 from crossfade_steps.deploy import parse_name, uid
+from crossfade_steps.loop import conduct
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import EndedElsewhere, Stopped
 
@@ -306,3 +308,18 @@ def test_between_two_pods_of_long_intervals_the_guard_looks_for_broken_limits(lo
     assert cluster.rig.clock.now() - begin < 45
     assert cluster.weights() == [100, 0]
     assert record.last(cluster.stage.entries(), "decision") is not None
+
+
+def test_the_guard_does_not_look_after_the_last_decision() -> None:
+    """The winner waits for a person or for capacity: what decides then is another step."""
+    cluster = iterating()
+    begin = cluster.rig.clock.now()
+    conducted = Rig(bundle())
+    conduct(conducted.run)
+    for entry in conducted.record.list:
+        if entry["type"] in ("decision", "applied"):
+            cluster.stage.store.append(entry)
+    cluster.stage.store.append(record.started(begin))
+    stage = cluster.another()
+
+    assert Between(stage)._turn(cluster.head()) == (None, 0.0)

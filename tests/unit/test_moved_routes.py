@@ -23,7 +23,9 @@ from crossfade.verdict import Outcome
 from crossfade_steps import safety
 from crossfade_steps.cluster import kube, workflow
 from crossfade_steps.cluster.kube import Kube
+from crossfade_steps.deploy import _missing_destinations
 from crossfade_steps.loop import conduct
+from crossfade_steps.ports import ObjectKey
 from crossfade_steps.routers.objects import ObjectRouter
 from crossfade_steps.versions import pin_documents, version_objects
 
@@ -109,6 +111,11 @@ def test_every_container_looks_for_the_destinations_that_were_recorded() -> None
     ("one", "other", "expected"),
     [
         ({"host": "a"}, {"host": "a.ns.svc.cluster.local"}, True),
+        ({"host": "a.ns"}, {"host": "a.ns.svc"}, True),
+        ({"host": "a"}, {"host": "a.other.svc.cluster.local"}, False),
+        ({"host": "a.ml"}, {"host": "a.ml-canary"}, False),
+        ({"host": "a", "port": {"number": 80}}, {"host": "a"}, True),
+        ({"host": "a", "port": {"number": 80}}, {"host": "a", "port": {"number": 81}}, False),
         ({"host": "a", "subset": "v1"}, {"host": "a", "subset": "v2"}, False),
         ({"host": "a.x.svc"}, {"host": "a.y.svc"}, False),
         ("a", "a", True),
@@ -116,7 +123,7 @@ def test_every_container_looks_for_the_destinations_that_were_recorded() -> None
     ],
 )
 def test_a_host_may_be_written_shorter(one: Any, other: Any, expected: bool) -> None:
-    assert same(one, other) is expected
+    assert same(one, other, "ns") is expected
 
 
 def test_a_sole_destination_keeps_all_traffic_when_another_one_is_added() -> None:
@@ -182,13 +189,99 @@ def test_behind_strict_mutual_tls_a_promotion_is_proven_through_the_gateway() ->
     assert any("proven through the gateway only" in note for note in run.notes)
 
 
-def test_a_deployment_is_not_two_versions() -> None:
-    """Two subsets of one host: nobody can tell whose it is."""
+def subsets() -> Rig:
+    """Return a run of two subsets of one host, which a document's Deployment serves."""
+    web = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+           "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}}  # fmt: skip
+    pods = {"metadata": {"labels": {"app": "web", "version": "v2"}},
+            "spec": {"containers": [{"name": "c", "image": "new"}]}}  # fmt: skip
+    workload = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+                "spec": {"selector": {"matchLabels": {"app": "web"}},
+                         "template": pods}}  # fmt: skip
+    both = copy.deepcopy(route())
+    for i, subset in enumerate(("v1", "v2")):
+        destination = {"host": "web", "subset": subset}
+        both["spec"]["http"][0]["route"][i]["destination"] = destination
+    update = {"deploy": (web, workload, both), "promote": {}}
+    return Rig(bundle().model_copy(update=update))
+
+
+def test_a_deployment_is_not_two_versions_and_is_not_applied_before_that_is_known() -> None:
+    rig = subsets()
+    for manifest in rig.run.bundle.deploy:
+        stored = copy.deepcopy(dict(manifest))
+        if manifest["kind"] == "Deployment":
+            stored["spec"]["template"]["spec"]["containers"][0]["image"] = "old"
+        rig.store.create(stored)
+
+    ended = conduct(rig.run)
+
+    assert ended.outcome is Outcome.FAILED
+    assert "would be both v1 and v2" in ended.sentence
+    serving = rig.store.get(ObjectKey("apps", "Deployment", "default", "web")) or {}
+    assert serving["spec"]["template"]["spec"]["containers"][0]["image"] == "old"
+
+
+def test_one_deployment_behind_two_services_is_the_same_model() -> None:
     one = VersionObjects(objects=("Deployment/default/web",))
     whole = bundle().model_copy(update={"versions": {"v1": one, "v2": one}})
 
-    with pytest.raises(SpecError, match="would be both v1 and v2"):
-        version_objects(Rig(whole).run)
+    assert set(version_objects(Rig(whole).run).values()) == {("Deployment/default/web",)}
+
+
+def test_a_guard_that_is_older_than_the_deployment_finds_the_destinations() -> None:
+    cluster = iterating()
+    guard = cluster.another()
+    known = cluster.stage.run.router.identities()
+    cluster.stage.store.append(record.deployed({}, {}, (), known))
+    cluster.fake.patch(VS, [{"op": "add", "path": "/spec/http/0", "value": PAY}])
+
+    safety.settle(guard.run)
+
+    http = (cluster.fake.get(VS) or {})["spec"]["http"]
+    assert [[r["weight"] for r in rule["route"]] for rule in http] == [[60, 40], [100, 0]]
+
+
+def test_a_port_that_is_added_in_mid_run_changes_no_destination() -> None:
+    rig = Rig(bundle())
+    for manifest in rig.run.bundle.deploy:
+        rig.store.create(manifest)
+    rig.run.router.pin({"v1": {"host": "m-p.base"}, "v2": {"host": "m-p.cand.svc"}})
+
+    assert dict(rig.run.router.read().weights) == {"v1": 100, "v2": 0}
+
+
+def test_a_rule_that_shares_the_baseline_gets_no_candidate() -> None:
+    def rules(*more: dict[str, Any]) -> dict[str, Any]:
+        base = {"destination": {"host": "web-a"}}
+        http = [{"match": [{"uri": {"prefix": "/health"}}], "route": [base]},
+                {"route": [base, *more]}]  # fmt: skip
+        return {"metadata": {"namespace": "default"}, "spec": {"http": http}}
+
+    operations = _missing_destinations(rules(), rules({"destination": {"host": "web-b"}}))
+
+    assert [op["path"] for op in operations] == ["/spec/http/1/route/0/weight",
+                                                 "/spec/http/1/route/-"]  # fmt: skip
+
+
+class Refusing(Closed):
+    """The winner's own copy takes no connection; the promoted one answers, with errors."""
+
+    def send(self, url: str, payload: str | None, headers: Any) -> Any:
+        if "cand" in url:
+            raise BackendError(f"{url}: ConnectionError")
+        return replace(self.responder.send(url, payload, headers), status=500)
+
+
+def test_a_promoted_copy_that_can_be_asked_is_asked() -> None:
+    rig = Rig(bundle())
+    run = replace(rig.run, responder=Refusing(rig.run.responder))
+
+    ended = conduct(run)
+
+    assert ended.outcome is Outcome.PROMOTION_FAILED
+    assert "answered 500" in ended.sentence
+    assert rig.weights() == [0, 100], "nobody was moved to it"
 
 
 def test_a_person_has_days_to_answer_and_not_what_the_deadline_leaves() -> None:

@@ -7,6 +7,7 @@ rollout, and come with the installation (``install/``).
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -39,7 +40,8 @@ INSTALLED = (
 def rights(bundle: Bundle) -> list[dict[str, Any]]:
     """Return the Roles and RoleBindings of a rollout, ready to apply."""
     rules = rules_by_namespace(bundle)
-    name = dns_name(f"crossfade-{bundle.namespace}-{bundle.name}", MOST_NAME)
+    mark = hashlib.sha256(f"{bundle.namespace}/{bundle.name}".encode()).hexdigest()[:8]
+    name = f"{dns_name(f'crossfade-{bundle.name}', MOST_NAME - len(mark) - 1)}-{mark}"
     return [
         o for namespace in sorted(rules) for o in _role(bundle, name, namespace, rules[namespace])
     ]
@@ -128,6 +130,8 @@ def _of_named(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
             namespace, _, name = rest.partition("/")
             found[namespace] += [rule(GROUPS.get(kind, ""), plural(kind), ["get"], [name]),
                                  rule("", "pods", ["list"])]  # fmt: skip
+            if kind == "SeldonDeployment":
+                found[namespace].append(rule("apps", "deployments", ["list"]))
 
 
 def _applied(bundle: Bundle) -> set[str]:

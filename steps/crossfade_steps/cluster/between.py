@@ -8,13 +8,13 @@ from crossfade.contract import AWAKE_SECONDS, LONG_INTERVAL
 from crossfade.spec.rollout import Loop
 from crossfade.verdict import Decision
 from crossfade_steps.cluster.stage import Stage
-from crossfade_steps.iteration import Turn, look, recorded
-from crossfade_steps.safety import Phase
+from crossfade_steps.iteration import Turn, decide_now, look, recorded
+from crossfade_steps.safety import Phase, pin_recorded
 from crossfade_steps.watching import scrape_seconds
 
 MARGIN_SECONDS = 5.0
 """No look begins so shortly before the next pod is awake: that one looks then."""
-LEAST_SECONDS = 2.0
+LEAST_SECONDS, MOST_SECONDS = 2.0, 10.0
 
 
 class Between:
@@ -33,13 +33,28 @@ class Between:
             return None
         every = max(scrape_seconds(run), LEAST_SECONDS)
         self._next = now + every
-        progress, applied = recorded(run)
-        start, k = float(head["start"]), progress.iterations + 1
-        left = start + progress.held_seconds + k * self._interval - now
-        if not applied or left < AWAKE_SECONDS + MARGIN_SECONDS:
+        pin_recorded(run, self._stage.entries())
+        turn, left = self._turn(head)
+        if turn is None or left < AWAKE_SECONDS + MARGIN_SECONDS:
             return None
-        turn = Turn(k, start, progress.state, progress.weights)
-        return look(run, turn, min(every, left - AWAKE_SECONDS))
+        seen = look(run, turn, min(every, MOST_SECONDS))
+        if seen is None or not self._asleep(self._stage.store.head()):
+            return None
+        again, _ = self._turn(head)
+        if again is None or again.k != turn.k:
+            return None  # a step has decided meanwhile
+        return decide_now(run, seen, turn)
+
+    def _turn(self, head: Mapping[str, str]) -> tuple[Turn | None, float]:
+        """Return the iteration that is waited for, and for how long; None where none is."""
+        run = self._stage.run
+        progress, applied = recorded(run)
+        over = progress.decision is not None and progress.decision.outcome is not None
+        if not applied or over:
+            return None, 0.0
+        start, k = float(head["start"]), progress.iterations + 1
+        due = start + progress.held_seconds + k * self._interval
+        return Turn(k, start, progress.state, progress.weights), due - run.clock.now()
 
     def _asleep(self, head: Mapping[str, str]) -> bool:
         """Return whether this run's iterations are pods with a timer between them."""

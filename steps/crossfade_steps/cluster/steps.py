@@ -76,7 +76,8 @@ def deploy(stage: Stage) -> Outputs:
 
 def _deploy(stage: Stage) -> None:
     run = stage.run
-    candidates = {n for v in run.versions[1:] for n in versions.objects_of(run, v.name)}
+    found = versions.version_objects(run)  # refuses what would be two versions
+    candidates = {n for v in run.versions[1:] for n in found[v.name]} - set(found[run.baseline])
     versions.pin_documents(run)
     freed = free_candidates(run)
     done = deploying.deploy(

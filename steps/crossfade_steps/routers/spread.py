@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossfade.errors import BackendError, Conflict, SpecError
-from crossfade.routes import identities, kind_of, references_by_object, relocated, same
+from crossfade.routes import identities, kind_of, references_by_object, relocated, unmoved
 from crossfade.routes.member import Member, parse_field_path, pointer
 from crossfade.spec.experiment import Experiment
 from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
@@ -168,10 +168,15 @@ class SpreadRouter:
 
     def _members(self, key: ObjectKey, stored: Object) -> dict[str, Member]:
         paths = self._paths[key]
-        found = self._placed(key, stored, paths)
-        now = identities(found)
-        if all(same(now[v], self._known[v]) for v in now if v in self._known):
-            return found
+        trouble: SpecError | None = None
+        try:
+            found = self._placed(key, stored, paths)
+            if unmoved(stored, found, self._known):
+                return found
+        except SpecError as error:
+            trouble = error
+        if trouble is not None and not self._known:
+            raise trouble
         module = kind_of(stored["apiVersion"], stored["kind"], where=str(key))
         moved = relocated(stored, module, paths, self._known)
         return self._placed(key, stored, {v: str(text) for v, text in moved.items()})

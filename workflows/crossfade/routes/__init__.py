@@ -16,19 +16,13 @@ from typing import Any
 
 from crossfade.errors import SpecError
 from crossfade.routes.member import Manifest, describe, parse_field_path
-from crossfade.routes.pinning import identities, relocated, same
+from crossfade.routes.pinning import identities, relocated, same, unmoved
 from crossfade.routes.rule import Rule
 
 __all__ = [
-    "Rule",
-    "identities",
-    "kind_of",
-    "kinds",
-    "relocated",
-    "resolve",
-    "resolve_known",
-    "same",
-]
+    "Rule", "identities", "kind_of", "kinds", "relocated", "resolve", "resolve_known", "same",
+    "unmoved",
+]  # fmt: skip
 
 
 @cache
@@ -105,18 +99,21 @@ def resolve_known(
         rule = resolve(manifest, references)
     except SpecError as error:
         trouble = error
-    if rule is not None:
-        now = identities(rule.slots)
-        if all(same(now[v], known[v]) for v in known if v in now):
-            return rule
+    if rule is not None and unmoved(manifest, rule.slots, known):
+        return rule
     if not known:
         assert trouble is not None, "nothing known is always the same"
         raise trouble
     module = kind_of(manifest.get("apiVersion"), manifest.get("kind"), where=describe(manifest))
     try:
-        return resolve(manifest, relocated(manifest, module, references, known))
+        found = resolve(manifest, relocated(manifest, module, references, known))
     except SpecError as error:
         raise trouble or error from None
+    if not unmoved(manifest, found.slots, known):
+        raise SpecError(
+            f"{describe(manifest)}: {', '.join(known)} are not all in one rule any more"
+        )
+    return found
 
 
 def references_by_object(

@@ -26,19 +26,26 @@ def identities(members: Mapping[str, Member | None]) -> dict[str, Any]:
     }
 
 
-def same(one: Any, other: Any) -> bool:
-    """Return whether two identities are of one destination: a host may be written shorter."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping) and one.get("host"):
-        left, right = ({**side, "host": _service(side)} for side in (one, other))
-        shorter = str(one["host"]) in str(other.get("host")) or str(other.get("host")) in str(
-            one["host"]
-        )
-        return shorter and left == right
-    return bool(one == other)
+def same(one: Any, other: Any, namespace: str) -> bool:
+    """Return whether two identities are of one destination of an object in a namespace.
+
+    A host may be written shorter, and a port left out.
+    """
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return bool(one == other)
+    hosts = [full_host(str(side.get("host", "")), namespace) for side in (one, other)]
+    ports = [look(side, ("port", "number")) for side in (one, other)]
+    rest = [{k: v for k, v in side.items() if k not in ("host", "port")} for side in (one, other)]
+    return hosts[0] == hosts[1] and rest[0] == rest[1] and (None in ports or ports[0] == ports[1])
 
 
-def _service(identity: Mapping[str, Any]) -> str:
-    return str(identity.get("host", "")).partition(".")[0]
+def full_host(host: str, namespace: str) -> str:
+    """Return a Service's host in full, whichever way it is written."""
+    parts = host.split(".")
+    tails = {1: [namespace, "svc", "cluster", "local"], 2: ["svc", "cluster", "local"]}
+    if parts[2:] == ["svc"]:
+        return f"{host}.cluster.local"
+    return ".".join([*parts, *tails.get(len(parts), [])])
 
 
 def relocated(
@@ -48,11 +55,14 @@ def relocated(
 
     Raises ``SpecError`` when no rule, or more than one, has them all.
     """
-    paths = {v: parse_field_path(text) for v, text in references.items() if text is not None}
+    given = {v: text for v, text in references.items() if text is not None}
+    paths = {v: parse_field_path(text) for v, text in given.items() if v in known}
+    if not paths:
+        return dict(references)
     first = next(iter(paths.values()))
     found = [
         placed for path in _rules(manifest, first)
-        if (placed := _placed(manifest, module, path, {v: known.get(v) for v in paths})) is not None
+        if (placed := _placed(manifest, module, path, {v: known[v] for v in paths})) is not None
     ]  # fmt: skip
     if len(found) != 1:
         what = "are in no rule any more" if not found else f"are in {len(found)} rules"
@@ -61,7 +71,7 @@ def relocated(
             f"and {dotted(first)} is another one now",
             hint="somebody has changed the routes: put them back, or change the field paths",
         )
-    return {v: found[0].get(v) for v in references}
+    return {v: found[0].get(v, given.get(v)) for v in references}
 
 
 def _rules(manifest: Manifest, path: Path) -> Iterator[Path]:
@@ -83,9 +93,20 @@ def _placed(
         members: list[Member] = module.members(manifest, path)
     except SpecError:
         return None
-    own = {v: [m for m in members if same(m.identity, known)] for v, known in wanted.items()}
+    namespace = str(look(manifest, ("metadata", "namespace")) or "default")
+    own = {v: [m for m in members if same(m.identity, known, namespace)]
+           for v, known in wanted.items()}  # fmt: skip
     if any(len(found) != 1 for found in own.values()):
         return None
     if len({m.path for m in chain.from_iterable(own.values())}) != len(own):
         return None
     return {version: dotted(found[0].path) for version, found in own.items()}
+
+
+def unmoved(
+    manifest: Manifest, members: Mapping[str, Member | None], known: Mapping[str, Any]
+) -> bool:
+    """Return whether every known destination is the one that is there."""
+    namespace = str(look(manifest, ("metadata", "namespace")) or "default")
+    now = identities(members)
+    return all(same(now[v], known[v], namespace) for v in known if v in now)
