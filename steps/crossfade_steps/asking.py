@@ -98,9 +98,29 @@ def credentials(
     return keys, (keys["username"], keys["password"])
 
 
+class KeyTemplate(Template):
+    """A text with keys of a Secret in braces, which may have hyphens and dots."""
+
+    braceidpattern = r"(?a:[-._a-zA-Z0-9]+)"
+
+
 def headers_of(metric: Metric, keys: Mapping[str, str]) -> dict[str, str]:
-    """Return the metric's headers; templates are filled with the secret's keys only."""
-    return {h.name: Template(h.value).safe_substitute(keys) for h in metric.spec.header_templates}
+    """Return the metric's headers; templates are filled with the secret's keys only.
+
+    Raises ``SpecError`` for a key in braces that the secret does not have.
+    """
+    found = {}
+    for header in metric.spec.header_templates:
+        found[header.name] = KeyTemplate(header.value).safe_substitute(keys)
+        missing = [m["braced"] for m in KeyTemplate.pattern.finditer(header.value)
+                   if m["braced"] and m["braced"] not in keys]  # fmt: skip
+        if missing:
+            raise SpecError(
+                f"metric {metric.metadata.name}: header {header.name}: {', '.join(missing)} is no "
+                f"key of secret {metric.spec.secret}",
+                hint=f"it has {', '.join(sorted(keys)) or 'no key'}",
+            )
+    return found
 
 
 def discreet(reading: Reading, metric: Metric, secrets: Secrets) -> Reading:

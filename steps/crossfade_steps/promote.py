@@ -22,7 +22,7 @@ from crossfade_steps.run import Run, Stopped
 from crossfade_steps.safety import Phase, enter, hold, settle
 from crossfade_steps.versions import objects_of
 
-TRIES = 3
+TRIES, CLIENT_ERRORS = 3, 4
 OWN_COPY = "the promote documents take no version's place"
 
 
@@ -56,11 +56,11 @@ def promote(run: Run, plan: Plan) -> str:
     settle(run)
     if not plan.workloads and not plan.routes:
         return f"all traffic is on {plan.winner}'s own copy (no promote documents)"
-    model = _model_of(run, plan.own_host)
+    model, directly = _own_copy(run, plan.own_host)
     _replace(run, plan)
-    if model is not None or _takes_connections(run, plan.host):
-        _prove_copy(run, plan, model or "")
-    _shift(run, plan, model or "")
+    if directly if directly is not None else _takes_connections(run, plan.host):
+        _prove_copy(run, plan, model)
+    _shift(run, plan, model)
     if plan.keeps_own_copy:
         return f"{plan.winner}'s own copy serves all traffic: {OWN_COPY}"
     return f"{plan.winner} serves all traffic from its promoted copy"
@@ -104,26 +104,30 @@ def _replace(run: Run, plan: Plan) -> None:
         raise BackendError(str(stop)) from stop
 
 
-def _model_of(run: Run, host: tuple[str, int] | None) -> str | None:
-    """Return the model that a copy's own host names, nothing for none.
+def _own_copy(run: Run, host: tuple[str, int] | None) -> tuple[str, bool | None]:
+    """Return the model that the winner's own host names, and whether copies can be asked directly.
 
-    None where that host takes no connection from here, as behind strict mutual TLS: the copy has
-    all traffic already and its pods are ready, so it is the gateway alone that can be asked.
+    They cannot where it answers 4xx, as where the gateway rewrites paths; it is not known where it
+    takes no connection from here, as behind strict mutual TLS.  The copy has all traffic already
+    and its pods are ready: then it is the gateway that is asked.
     """
     request = proving_request(run.bundle)
     if request is None or host is None:
-        return ""
+        return "", True
     asked = at_host(request, *host)
     for attempt in range(TRIES):
         try:
-            run.responder.send(asked.url, asked.payload, asked.headers)
+            status = run.responder.send(asked.url, asked.payload, asked.headers).status
             break
         except BackendError as error:
             if attempt == TRIES - 1:
                 run.notes.append(f"{error}: not asked directly, proven through the gateway only")
-                return None
+                return "", None
             run.clock.sleep(1.0)
-    return verify.served_model(verify.good_answer(asked, run.responder))
+    if status // 100 == CLIENT_ERRORS:
+        run.notes.append(f"{asked.url} answers {status}: proven through the gateway only")
+        return "", False
+    return verify.served_model(verify.good_answer(asked, run.responder)), True
 
 
 def _takes_connections(run: Run, host: tuple[str, int] | None) -> bool:

@@ -264,6 +264,22 @@ def test_a_rule_that_shares_the_baseline_gets_no_candidate() -> None:
                                                  "/spec/http/1/route/-"]  # fmt: skip
 
 
+class Rewriting(Closed):
+    """A gateway that rewrites paths: a copy that is asked directly knows no such path."""
+
+    def send(self, url: str, payload: str | None, headers: Any) -> Any:
+        answer = self.responder.send(url, payload, headers)
+        return answer if "gateway" in url else replace(answer, status=404)
+
+
+def test_where_the_gateway_rewrites_paths_a_promotion_is_proven_through_it() -> None:
+    rig = Rig(bundle())
+    run = replace(rig.run, responder=Rewriting(rig.run.responder))
+
+    assert conduct(run).outcome is Outcome.PROMOTED
+    assert any("answers 404: proven through the gateway only" in note for note in run.notes)
+
+
 class Refusing(Closed):
     """The winner's own copy takes no connection; the promoted one answers, with errors."""
 

@@ -32,9 +32,9 @@ def test_a_job_without_fortio_gives_no_request() -> None:
     assert fortio_request(job("wrk", "http://gateway/")) is None
 
 
-def test_a_request_sent_to_a_host_keeps_its_path_and_drops_the_gateway_s_host_header() -> None:
+def test_a_request_sent_to_a_host_keeps_its_path_and_query_and_drops_the_gateway_s_host() -> None:
     request = Verify(url="http://gateway/api?x=1", payload="{}", headers={"host": "a", "X-Y": "1"})
 
     assert at_host(request, "svc.ns", 8000) == Verify(
-        url="http://svc.ns:8000/api", payload="{}", headers={"X-Y": "1"}
+        url="http://svc.ns:8000/api?x=1", payload="{}", headers={"X-Y": "1"}
     )

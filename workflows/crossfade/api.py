@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from pydantic import ValidationError
 
 from crossfade.errors import Finding, Severity, SpecError
-from crossfade.lint import lint
+from crossfade.lint import lint, stopping
 from crossfade.spec.loading import load
 from crossfade.spec.rollout import Bundle
 from crossfade.spec.source import Loaded
@@ -18,6 +20,15 @@ if TYPE_CHECKING:
     from hera.workflows import CronWorkflow, Workflow, WorkflowTemplate
 
     from crossfade_steps.run import Ended
+
+
+def _checked(findings: Sequence[Finding]) -> Sequence[Finding]:
+    """Return the findings.  Raises ``SpecError`` with those that stop the command line, too."""
+    errors = stopping(findings)
+    if errors:
+        text = "\n".join(str(finding) for finding in errors)
+        raise SpecError(f"{len(errors)} error(s) in what was given\n{text}", findings=errors)
+    return findings
 
 
 class Rollout:
@@ -38,21 +49,21 @@ class Rollout:
             errors = [f for f in loaded.findings if f.severity is Severity.ERROR]
             text = "\n".join(str(finding) for finding in errors)
             raise SpecError(f"{len(errors)} error(s) in what was given\n{text}", findings=errors)
-        return cls(loaded.bundle, (*loaded.findings, *lint(loaded)))
+        return cls(loaded.bundle, _checked((*loaded.findings, *lint(loaded))))
 
     @classmethod
     def of(cls, bundle: Bundle) -> Rollout:
         """Return the rollout of a bundle made in Python."""
-        return cls(bundle, lint(Loaded(bundle, (), ())))
+        return cls(bundle, _checked(lint(Loaded(bundle, (), ()))))
 
     def using(self, **changes: Any) -> Rollout:
         """Return the rollout with other settings of its bundle: ``image``, ``loop``, ``policy``.
 
-        Raises ``SpecError`` for a setting that there is not.
+        Raises ``SpecError`` for a setting that there is not, or that cannot be carried out.
         """
         data = {**self.bundle.model_dump(mode="json", exclude_defaults=True), **changes}
         try:
-            return Rollout(Bundle.model_validate(data), self.findings)
+            return Rollout.of(Bundle.model_validate(data))
         except ValidationError as error:
             first = error.errors()[0]
             raise SpecError(f"using {first['loc']}: {first['msg']}") from error
@@ -92,8 +103,15 @@ class Rollout:
             connect().apply(manifest)
         return create(workflow, host=host, token=token)
 
-    def run(self, folder: str | Path = ".crossfade/runs/python") -> Ended:
-        """Carry the rollout out on this machine and return how it ended."""
+    def run(self, folder: str | Path | None = None) -> Ended:
+        """Carry the rollout out on this machine and return how it ended.
+
+        ``folder`` gets the record and the logs; one of its own under ``.crossfade/runs`` if not
+        given.  Raises ``SpecError`` for one that holds a run already.
+        """
         from crossfade_steps.embedded.here import run_here
 
-        return run_here(self.bundle, Path(folder), lambda entry: None, lambda entry: None)
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+        own = f"{self.bundle.name}-{stamp}-{uuid4().hex[:6]}"
+        place = Path(".crossfade") / "runs" / own if folder is None else Path(folder)
+        return run_here(self.bundle, place, lambda entry: None, lambda entry: None)

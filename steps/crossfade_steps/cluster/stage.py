@@ -6,6 +6,7 @@ import base64
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,8 +133,11 @@ def secrets_of(kube: Kube, namespace: str) -> Callable[[str], Mapping[str, str]]
         stored = kube.get(ObjectKey("", "Secret", place or namespace, own))
         if stored is None:
             raise SpecError(f"secret {place or namespace}/{own} does not exist")
-        data = stored.get("data") or {}
-        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+        found = {}
+        for key, value in (stored.get("data") or {}).items():
+            with suppress(UnicodeDecodeError):  # a key store beside a token is no text
+                found[key] = base64.b64decode(value).decode()
+        return found
 
     return read
 

@@ -18,7 +18,7 @@ from crossfade_steps.beginning import beginning
 from crossfade_steps.cluster import doctor, guard, load, promotion, rejected
 from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
 from crossfade_steps.cluster.stage import Stage, facts_of, labels_of
-from crossfade_steps.cluster.store import RUN_LABEL
+from crossfade_steps.cluster.store import RUN_LABEL, RunStore
 from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import evaluate, iterate, resume
 from crossfade_steps.ports import ObjectKey
@@ -122,12 +122,23 @@ def _create_jobs(stage: Stage) -> None:
             if labels.get("app.kubernetes.io/managed-by") != "crossfade":
                 run.notes.append(f"{key} was there before: left as it is")
                 continue
+            _refuse_living(stage, key, labels.get(RUN_LABEL))
             stage.kube.delete(key)  # an earlier run's, which could not end it
             _wait_gone(stage, key)
             stored = None
         stored = stored or stage.kube.create(job)
         name = f"Job/{key.namespace}/{key.name}"
         run.record.append(record.created(name, deploying.uid(stored)))
+
+
+def _refuse_living(stage: Stage, key: ObjectKey, run: str | None) -> None:
+    """Refuse to take the load of another run that goes on."""
+    head = RunStore(stage.kube, key.namespace, run).find() if run else None
+    if head is not None and not head.get("outcome"):
+        raise BackendError(
+            f"{key} is the load of run {run}, which goes on",
+            hint="give the Jobs of each rollout names of their own",
+        )
 
 
 def _wait_gone(stage: Stage, key: ObjectKey) -> None:

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from crossfade import policies
+from crossfade.errors import SpecError
 from crossfade.spec.rollout import Bundle
 from crossfade.verdict import Outcome
 from crossfade_steps import metrics, routers
@@ -48,6 +49,8 @@ def run_here(bundle: Bundle, folder: Path, listener: Listener, say: Listener) ->
     metrics.connect(bundle.metrics, {"prometheus": bundle.prometheus})  # settings are right
     policies.settings(bundle.policy)
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "record.jsonl").exists():
+        raise SpecError(f"{folder} holds the record of a run already, expected a folder of its own")
     (folder / "bundle.json").write_text(bundle.to_json())
     with _interrupts() as interrupted, World(folder / "logs", bundle.models) as world:
         say({"text": f"envoy at {world.gateway.url}, prometheus at {world.monitoring.url}"})

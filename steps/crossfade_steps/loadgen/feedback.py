@@ -81,11 +81,17 @@ class Feedback:
         if url is None:
             self.counts[f"unrewarded.{version}"] += 1
             return
-        body = json.dumps({"response": json.loads(text), "reward": 1.0}).encode()
+        try:
+            body = json.dumps({"response": json.loads(text), "reward": 1.0}).encode()
+        except ValueError:
+            self.counts[f"unrewarded.{version}"] += 1
+            return
         headers = {"Content-Type": "application/json"}
         async with session.post(url, data=body, headers=headers) as answer:
             await answer.read()
-            self.counts[f"rewards.{version}"] += 1
+            good = OK_FROM <= answer.status < OK_TO
+            word = f"rewards.{version}" if good else f"reward-errors.{answer.status}"
+            self.counts[word] += 1
 
     def report(self) -> None:
         """Write the counts, in one step; a container prints them instead."""

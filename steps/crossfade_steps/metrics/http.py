@@ -6,7 +6,6 @@ The metric says how to ask (method, params, body, headers) and where the number 
 from __future__ import annotations
 
 import json
-from string import Template
 from typing import Any
 
 import requests
@@ -18,6 +17,7 @@ from crossfade.verdict import Reading
 from crossfade_steps.answers import jq_reading, program
 from crossfade_steps.asking import (
     HttpSettings,
+    KeyTemplate,
     Secrets,
     checked_url,
     credentials,
@@ -29,7 +29,7 @@ from crossfade_steps.asking import (
 )
 from crossfade_steps.ports import MetricRequest
 
-ERRORS_FROM = 400
+REDIRECTS_FROM, ERRORS_FROM = 300, 400
 
 
 class Settings(HttpSettings):
@@ -56,7 +56,8 @@ class Http:
         prepared = self.prepare(request)
         with new_session(self._settings) as session:
             try:
-                answer = session.request(timeout=self._settings.timeout, **prepared)
+                answer = session.request(timeout=self._settings.timeout, allow_redirects=False,
+                                         **prepared)  # fmt: skip
             except requests.RequestException as error:
                 return Reading(None, f"request failed: {told(error)}", _shown(prepared))
         return _reading(answer, expression, _shown(prepared))
@@ -65,7 +66,7 @@ class Http:
         """Return the request as plain data: method, url, params, json, headers, auth."""
         metric, where = request.metric, f"metric {request.key}"
         keys, auth = credentials(metric, self._secrets, where=where)
-        url = Template((metric.spec.url_template or "").strip()).safe_substitute(keys)
+        url = KeyTemplate((metric.spec.url_template or "").strip()).safe_substitute(keys)
         prepared: dict[str, Any] = {
             "method": metric.spec.method.value,
             "url": checked_url(url, where=where),
@@ -102,6 +103,9 @@ def _shown(prepared: dict[str, Any]) -> str:
 
 
 def _reading(answer: requests.Response, expression: str, query: str) -> Reading:
+    if REDIRECTS_FROM <= answer.status_code < ERRORS_FROM:
+        reason = f"request failed: HTTP {answer.status_code}: a redirect is not followed"
+        return Reading(None, reason, query)
     if answer.status_code >= ERRORS_FROM:
         reason = f"request failed: HTTP {answer.status_code}, {excerpt(answer.content)}"
         return Reading(None, reason, query)

@@ -62,7 +62,7 @@ class _Keeping(requests.Session):
     answer: requests.Response | None = None
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        self.answer = super().request(*args, **kwargs)
+        self.answer = super().request(*args, **{**kwargs, "allow_redirects": False})
         return self.answer
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from crossfade.errors import Finding, Severity, SpecError
-from crossfade.lint import lint
+from crossfade.lint import lint, stopping
 from crossfade.lint.rule import Context
 from crossfade.spec.loading import load
 from crossfade.spec.rollout import Bundle, Policy
@@ -62,12 +62,10 @@ def bundle_of(loaded: Loaded, *, despite: Sequence[str] = ()) -> Bundle:
     Nor do the rules that a command is there to look into (``despite``).
     """
     errors = [f for f in loaded.findings if f.severity is Severity.ERROR]
-    stopping = [
-        f for f in errors
-        if loaded.bundle is None or not (f.rule.startswith("D") or f.rule in despite)
-    ]  # fmt: skip
-    if loaded.bundle is None or stopping:
-        raise SpecError(f"{len(stopping)} error(s) in what was given", findings=stopping)
+    if loaded.bundle is not None:
+        errors = stopping(errors, despite)
+    if loaded.bundle is None or errors:
+        raise SpecError(f"{len(errors)} error(s) in what was given", findings=errors)
     return loaded.bundle
 
 

@@ -151,7 +151,8 @@ def _deadline(bundle: Bundle) -> int:
         return seconds(bundle.deadline, where="spec.deadline")
     planned = bundle.experiment.iterations * bundle.experiment.spec.duration.interval_seconds
     waits = APPROVAL_SECONDS if bundle.approval is Approval.BEFORE_PROMOTE else 0
-    return 2 * planned + START_UP_SECONDS + waits
+    ready = seconds(bundle.ready_timeout, where="spec.readyTimeout") if bundle.ready_timeout else 0
+    return 2 * planned + START_UP_SECONDS + 2 * ready + waits
 
 
 def to_dict(built: Any, *, display_names: bool = True) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from crossfade import policies
 from crossfade.errors import Finding, Severity, SpecError
 from crossfade.lint import (  # the import registers their rules
@@ -27,6 +29,16 @@ def lint(loaded: Loaded) -> tuple[Finding, ...]:
     context = Context.of(loaded)
     found = [finding for rule in RULES for finding in rule.findings(context)]
     return tuple(dict.fromkeys([*found, *_policy_findings(context)]))
+
+
+def stopping(findings: Iterable[Finding], despite: Sequence[str] = ()) -> list[Finding]:
+    """Return the errors that stop a rollout.
+
+    The predecessor's own traps (rules D...) are told but stop nothing: its files run.  Nor do the
+    rules that somebody is there to look into (``despite``).
+    """
+    return [f for f in findings if f.severity is Severity.ERROR
+            and not (f.rule.startswith("D") or f.rule in despite)]  # fmt: skip
 
 
 def _policy_findings(context: Context) -> list[Finding]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from crossfade import policies
 from crossfade.counting import SCRAPE_SECONDS
-from crossfade.errors import Severity
+from crossfade.errors import Severity, SpecError
 from crossfade.lint.rule import Context, Place, rule
 from crossfade.lint.shapes import shapes
 from crossfade.spec.experiment import TestingPattern, qualified
@@ -59,7 +59,11 @@ def reward_without_ends(context: Context) -> Iterator[Place]:
         return
     key = qualified(criteria.rewards[0].metric, context.experiment.namespace)
     shape = shapes(bundle).get(key)
-    if not policies.comparable(bundle.policy, shape):
+    try:
+        comparable = policies.comparable(bundle.policy, shape)
+    except SpecError:
+        return  # the policy itself is wrong, which is another finding
+    if not comparable:
         what = NOT_COMPARED["value" if shape is None else shape.kind]
         message = f"reward {key} is {what}, which policy {bundle.policy.name} cannot compare"
         yield context.at_experiment(message, "spec", "criteria", "rewards", 0)

@@ -222,4 +222,5 @@ def _rolls_back(experiment: Experiment, objective: Objective, verdicts: Sequence
     if not (blue_green if wanted is None else wanted):
         return False
     metric = qualified(objective.metric, experiment.namespace)
-    return any(v.metric == metric and v.judgement is Judgement.MISSED for v in verdicts)
+    limits = objective.lower_limit, objective.upper_limit
+    return any(v.judges(metric, *limits) and v.judgement is Judgement.MISSED for v in verdicts)

@@ -32,7 +32,8 @@ def proving_request(bundle: Bundle) -> Verify | None:
 
 def at_host(request: Verify, host: str, port: int) -> Verify:
     """Return the same request sent straight to ``host:port`` instead of the gateway."""
-    path = urlsplit(request.url).path or "/"
+    parts = urlsplit(request.url)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {k: v for k, v in request.headers.items() if k.lower() != "host"}
     return Verify(url=f"http://{host}:{port}{path}", payload=request.payload, headers=headers)
 
@@ -83,10 +84,22 @@ def _expand(word: str, environment: Mapping[str, str]) -> str:
     return word
 
 
+def _flags(words: list[str]) -> list[str]:
+    """Return the words as Go reads them: ``--x`` is ``-x``, and ``-x=1`` two words."""
+    found = []
+    for word in words:
+        if not word.startswith("-"):
+            found.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        found += [f"-{name.lstrip('-')}", *([value] if equals else [])]
+    return found
+
+
 def _parse(words: list[str]) -> Verify | None:
     headers: dict[str, str] = {}
     payload = None
-    for flag, value in itertools.pairwise(words):
+    for flag, value in itertools.pairwise(_flags(words)):
         what = _VALUE_FLAGS.get(flag)
         if what == "header":
             name, _, text = value.partition(":")
@@ -120,6 +133,7 @@ def request_rate(bundle: Bundle) -> float | None:
 
 def _job_rate(job: Manifest) -> float | None:
     words = fortio_command(job) or []
+    words = _flags(words)
     if not words or words[-1].rstrip("/").endswith("/feedback") or "-qps" not in words[:-1]:
         return None
     try:
