@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import copy
-import gzip
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -14,15 +11,11 @@ from fake_kube import iterating
 from rig import VS, Rig, bundle, deployment, route, set_weights
 
 from crossfade import record
-from crossfade.compiler import workflow as compiled
 from crossfade.errors import BackendError, SpecError
-from crossfade.rights import plural, rights
 from crossfade.routes import same
-from crossfade.spec.rollout import Approval, VersionObjects
+from crossfade.spec.rollout import VersionObjects
 from crossfade.verdict import Outcome
 from crossfade_steps import safety
-from crossfade_steps.cluster import kube, workflow
-from crossfade_steps.cluster.kube import Kube
 from crossfade_steps.deploy import _missing_destinations
 from crossfade_steps.loop import conduct
 from crossfade_steps.ports import ObjectKey
@@ -298,105 +291,3 @@ def test_a_promoted_copy_that_can_be_asked_is_asked() -> None:
     assert ended.outcome is Outcome.PROMOTION_FAILED
     assert "answered 500" in ended.sentence
     assert rig.weights() == [0, 100], "nobody was moved to it"
-
-
-def test_a_person_has_days_to_answer_and_not_what_the_deadline_leaves() -> None:
-    asks = compiled(bundle().model_copy(update={"approval": Approval.BEFORE_PROMOTE})).to_dict()
-
-    assert asks["spec"]["activeDeadlineSeconds"] > 7 * 24 * 3600
-    assert compiled(bundle()).to_dict()["spec"]["activeDeadlineSeconds"] < 3600
-
-
-def test_nodes_that_argo_has_compressed_are_read() -> None:
-    nodes = {"a": {"type": "Suspend", "phase": "Running", "templateName": "approval"}}
-    packed = base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
-    stored = {"status": {"compressedNodes": packed}}
-
-    assert workflow.waits(stored, "approval")
-    assert not workflow.answered(stored, "approval")
-    nodes["a"]["phase"] = "Succeeded"
-    packed = base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
-    assert workflow.answered({"status": {"compressedNodes": packed}}, "approval")
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        ("VirtualService", "virtualservices"), ("NetworkPolicy", "networkpolicies"),
-        ("ServiceEntry", "serviceentries"), ("AuthorizationPolicy", "authorizationpolicies"),
-        ("Telemetry", "telemetries"), ("Endpoints", "endpoints"), ("Gateway", "gateways"),
-        ("Ingress", "ingresses"),
-    ],
-)  # fmt: skip
-def test_a_kind_s_resource_is_named_as_the_api_names_it(kind: str, expected: str) -> None:
-    assert plural(kind) == expected
-
-
-def test_workloads_that_only_versions_names_may_be_read() -> None:
-    named = {"v1": VersionObjects(objects=("Deployment/base/web",))}
-    whole = bundle().model_copy(update={"versions": named})
-    roles = [
-        r for r in rights(whole) if r["kind"] == "Role" and r["metadata"]["namespace"] == "base"
-    ]
-
-    rules = [rule for role in roles for rule in role["rules"]]
-    assert {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"],
-            "resourceNames": ["web"]} in rules  # fmt: skip
-    assert any(rule["resources"] == ["pods"] for rule in rules)
-
-
-def test_roles_of_rollouts_of_one_name_do_not_replace_each_other() -> None:
-    names = {
-        tuple(role["metadata"]["name"] for role in rights(bundle().model_copy(
-            update={"namespace": namespace})))
-        for namespace in ("team-a", "team-b")
-    }  # fmt: skip
-
-    assert len(names) == 2
-
-
-class Served:
-    """An API that serves a group in two versions, and a kind in the older one only."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    def ask(self, method: str, path: str, **more: Any) -> Any:
-        self.asked.append(path)
-        kinds = {"/apis/g/v1": ["New"], "/apis/g/v1alpha1": ["New", "Old"]}
-        if path == "/apis/g":
-            return {"preferredVersion": {"version": "v1"},
-                    "versions": [{"version": "v1"}, {"version": "v1alpha1"}]}  # fmt: skip
-        return {"resources": [{"kind": k, "name": f"{k.lower()}s", "namespaced": True}
-                              for k in kinds.get(path, [])]}  # fmt: skip
-
-
-@pytest.mark.parametrize(("kind", "base"), [("New", "/apis/g/v1"), ("Old", "/apis/g/v1alpha1")])
-def test_a_kind_is_found_in_every_version_of_its_group(kind: str, base: str) -> None:
-    api: Any = Served()
-    found = Kube._discover(_with(api), "g", kind, "")
-
-    assert found == (base, f"{kind.lower()}s", True)
-
-
-def _with(api: Any) -> Any:
-    api._versions = lambda group: Kube._versions(api, group)
-    return api
-
-
-def test_a_pod_that_is_given_a_kubeconfig_talks_to_that_cluster(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "namespace").write_text("tools")
-    config = {"apiVersion": "v1", "kind": "Config", "current-context": "prod",
-              "clusters": [{"name": "prod", "cluster": {"server": "https://prod.example.com"}}],
-              "users": [{"name": "u", "user": {}}],
-              "contexts": [{"name": "prod", "context": {"cluster": "prod", "user": "u",
-                                                        "namespace": "shop"}}]}  # fmt: skip
-    (tmp_path / "config").write_text(json.dumps(config))
-    monkeypatch.setattr(kube, "_NAMESPACE_FILE", tmp_path / "namespace")
-
-    assert kube.own_namespace() == "tools"
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-    assert kube.own_namespace() == "shop"
-    assert kube.connect()._client.configuration.host == "https://prod.example.com"
