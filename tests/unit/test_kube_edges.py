@@ -8,9 +8,12 @@ import json
 from typing import Any
 
 import pytest
+from fake_kube import HEAD, WORKFLOW, iterating
 from rig import bundle
 
+from crossfade.cli import cluster as cli
 from crossfade.compiler import workflow as compiled
+from crossfade.errors import CrossfadeError
 from crossfade.rights import plural, rights
 from crossfade.spec.rollout import Approval, VersionObjects
 from crossfade_steps.cluster import kube, workflow
@@ -117,3 +120,41 @@ def test_a_pod_that_is_given_a_kubeconfig_talks_to_that_cluster(
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     assert kube.own_namespace() == "shop"
     assert kube.connect()._client.configuration.host == "https://prod.example.com"
+
+
+def waiting() -> Any:
+    """Return a run whose Workflow waits for a person."""
+    cluster = iterating()
+    nodes = {"a": {"type": "Suspend", "phase": "Running", "templateName": "approval"}}
+    cluster.fake.patch(WORKFLOW, [{"op": "add", "path": "/status/nodes", "value": nodes}])
+    return cluster
+
+
+def test_an_order_at_the_gate_is_refused_with_how_to_answer() -> None:
+    """Nobody would read it: there is no next iteration."""
+    cluster = waiting()
+
+    with pytest.raises(CrossfadeError, match="waits for its approval") as refused:
+        cli._refuse_at_gate(cluster.stage.kube, cluster.stage.store)
+
+    assert "argo node set web-1 -p decision=yes" in refused.value.hint
+    cli._refuse_at_gate(iterating().stage.kube, iterating().stage.store)
+
+
+def test_only_old_runs_that_have_ended_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = iterating()
+    labels = {"crossfade.dev/part": "run"}
+    for name, made, data in (("old", "2020-01-01T00:00:00Z", {"outcome": "kept"}),
+                             ("going-on", "2020-01-01T00:00:00Z", {}),
+                             ("new", "2999-01-01T00:00:00Z", {"outcome": "kept"})):  # fmt: skip
+        metadata = {"name": name, "namespace": "default", "labels": labels,
+                    "creationTimestamp": made}  # fmt: skip
+        cluster.fake.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata,
+                             "data": data})  # fmt: skip
+    cluster.fake.delete(HEAD)
+    monkeypatch.setattr(cli, "connect", lambda: cluster.stage.kube)
+
+    cli.clean_older("default", "30d")
+
+    left = [stored["metadata"]["name"] for stored in cluster.fake.listed("ConfigMap", "")]
+    assert sorted(n for n in left if n in ("old", "going-on", "new")) == ["going-on", "new"]
