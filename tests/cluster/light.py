@@ -45,7 +45,8 @@ def deployment(name: str, image: str, environment: dict[str, str]) -> Manifest:
         "command": ["/opt/executor/venv/bin/python", "/echo/echo.py"],
         "env": [{"name": key, "value": value} for key, value in values.items()],
         "ports": [{"name": "metrics", "containerPort": 8080}],
-        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 1},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 1,
+                           "timeoutSeconds": 10},
         "volumeMounts": [{"name": "echo", "mountPath": "/echo"}],
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
     }  # fmt: skip

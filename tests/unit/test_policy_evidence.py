@@ -215,7 +215,8 @@ def test_a_wrong_split_ends_the_run() -> None:
     found = play(world, experiment(), traffic=5000)
 
     assert found[-1].outcome is Outcome.INVALID
-    assert "not shared as the weights say" in found[-1].reason
+    told = "as the weights say (v2 answered 1250 of 3750, its weight is 50)"
+    assert told in found[-1].reason
 
 
 def test_fixed_split_moves_nothing_before_the_end() -> None:

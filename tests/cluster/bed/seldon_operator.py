@@ -207,7 +207,9 @@ def pod(wanted: Object, predictor: Object, images: dict[str, str]) -> Object:
              "volumeMounts": [mount]},
             {"name": "seldon-container-engine", "image": images["executor"], "args": executor,
              "ports": [{"name": "metrics", "containerPort": 8000}],
-             "readinessProbe": {"httpGet": {"path": "/ready", "port": 8000}, "periodSeconds": 1},
+             # the operator's own limit: a busy node answers late, and that is not ill health
+             "readinessProbe": {"httpGet": {"path": "/ready", "port": 8000}, "periodSeconds": 1,
+                                "timeoutSeconds": 60},
              "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
              "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}}},
         ],

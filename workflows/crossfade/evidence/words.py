@@ -10,7 +10,7 @@ from crossfade.evidence import judging, thresholds
 from crossfade.evidence.clustering import design_effect
 from crossfade.evidence.limits import Limit, Plan
 from crossfade.evidence.needs import requests_needed
-from crossfade.evidence.rules import POINTS, Design, Rules
+from crossfade.evidence.rules import POINTS, Design, Interval, Rules
 from crossfade.evidence.trial import Trial
 from crossfade.reasons import weights_text
 from crossfade.spec.experiment import Experiment, qualified
@@ -40,6 +40,7 @@ class Story:
     trial: Trial
     rules: Rules
     design: Design
+    interval: Interval | None = None
 
     @property
     def names(self) -> list[str]:
@@ -158,7 +159,7 @@ class Story:
             "passes": f"{name}: all objectives hold",
             "beaten": f"another candidate is proven better than {name}",
             "baseline-fails": f"{self.names[0]} misses its own objectives",
-            "split": "requests are not shared as the weights say",
+            "split": f"requests are not shared as the weights say{self._shared()}",
             "blind": f"no data {trial.blind} times in a row",
             "no-data": "no data",
             "disturbed": "somebody else set the weights, so this interval is no evidence",
@@ -169,6 +170,21 @@ class Story:
             "baking": f"{name} has won, {_intervals(trial.left)} under watch",
             "baked": f"{self._compared(note)}, and it stayed healthy under watch",
         }[note.word]
+
+    def _shared(self) -> str:
+        """Return who answered how much less than its weight (F7), for whoever looks for the cause.
+
+        A version without ready pods answers nothing, whatever its weight: the gateway's 503 are in
+        no model's own counters.
+        """
+        if self.interval is None:
+            return ""
+        requests, weights = self.interval.requests, self.trial.weights_before
+        total = requests.sum()
+        lacks = [weight / 100 * total - own for weight, own in zip(weights, requests, strict=True)]
+        least = max(range(len(lacks)), key=lacks.__getitem__)
+        return (f" ({self.names[least]} answered {requests[least]:.4g} of {total:.4g}, "
+                f"its weight is {weights[least]})")  # fmt: skip
 
     def _compared(self, note: judging.Note) -> str:
         name, rewards = self.names[note.version], self.experiment.spec.criteria.rewards

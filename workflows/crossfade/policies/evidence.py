@@ -48,7 +48,7 @@ def decide(
     judged = judging.observe(trial, seen, settings, what)
     if observation.disturbed and judged.outcome is None:
         judged = replace(judged, notes=(judging.Note("disturbed"),))
-    story = Story(experiment, plan, judged.trial, settings, what)
+    story = Story(experiment, plan, judged.trial, settings, what, seen)
     decision = Decision(
         iteration=observation.iteration,
         old=dict(zip(names, old, strict=True)),
