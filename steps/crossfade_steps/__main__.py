@@ -31,6 +31,8 @@ MOST_SUMMARY = 400
 FINE = ("promoted", "rolled-back", "kept", "inconclusive")
 """Outcomes that are decisions; Argo shows any other run as failed, and does not repeat it."""
 TERMINATED = 143
+TERMINATION_LOG = "/dev/termination-log"
+"""Where a container leaves its last words (Kubernetes, terminationMessagePath)."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,8 +58,8 @@ def run(arguments: argparse.Namespace) -> Mapping[str, str]:
     stage = open_stage(arguments.run, arguments.bundle, follow_workflow=in_one_container)
     if in_one_container:
         stage = progress.told_to_argo(stage)
-    numbers = {"start": float, "k": int}
-    given = {n: kind(getattr(arguments, n)) for n, kind in numbers.items() if n in arguments}
+    own = {"start": float, "k": int, "frame": str}
+    given = {n: kind(getattr(arguments, n)) for n, kind in own.items() if n in arguments}
     try:
         return steps.STEPS[step](stage, **given)
     except Stopped as stop:
@@ -84,9 +86,21 @@ def write(outputs: Mapping[str, str], folder: Path) -> None:
         if name == REPORT_FILE:  # a file to be kept, not a value that Argo reads
             (folder / name).write_text(value, encoding="utf-8")
             continue
-        text = value.encode("ascii", "replace").decode()
-        text = "".join(c if c.isprintable() else " " for c in text).replace("{{", "{ {")
-        (folder / name).write_text(text[:MOST_SUMMARY])
+        (folder / name).write_text(_plain(value))
+
+
+def _plain(value: str) -> str:
+    text = value.encode("ascii", "replace").decode()
+    text = "".join(c if c.isprintable() else " " for c in text).replace("{{", "{ {")
+    return text[:MOST_SUMMARY]
+
+
+def _tell(reason: str) -> None:
+    """Leave the reason of a failure where the kubelet takes it from: Argo shows it at the node."""
+    path = Path(os.environ.get("CROSSFADE_TERMINATION_LOG", TERMINATION_LOG))
+    if path.exists():  # the kubelet makes it; on any other machine there is none
+        with suppress(OSError):
+            path.write_text(_plain(reason))
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -99,11 +113,16 @@ def main(words: Sequence[str] | None = None) -> int:
         print(
             f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else ""), file=sys.stderr
         )
+        _tell(str(error))
         return error.exit_code
-    print(outputs.get("summary", ""), flush=True)
+    summary = outputs.get("summary", "")
+    print(summary, flush=True)
     if outputs:
         write(outputs, Path(os.environ.get("CROSSFADE_OUTPUTS", OUTPUT_FOLDER)))
-    return 0 if outputs.get("outcome", "kept") in FINE else SpecError.exit_code
+    if outputs.get("outcome", "kept") in FINE:
+        return 0
+    _tell(f"{outputs['outcome']}: {summary}")
+    return SpecError.exit_code
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

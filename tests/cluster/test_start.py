@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cluster import Place, until
 from crossfade import Rollout
@@ -86,3 +87,24 @@ def test_a_workflow_template_starts_with_parameters_as_the_argo_ui_does(
                  if p["name"] == "summary"}  # fmt: skip
     assert len(summaries) == 3
     assert all("; weights " in text or "; promote " in text for text in summaries), summaries
+
+
+def test_a_template_refuses_a_rollout_whose_gate_it_does_not_have(
+    place: Places, tmp_path: Path
+) -> None:
+    here = place("frame")
+    path = here.prepare(tmp_path, iterations=3)
+    assert here.cluster.crossfade("submit", "--kind", "template", path).code == 0
+    gated = here.write(tmp_path, here.rollout(iterations=3, approval="before-promote"))
+    compiled = yaml.safe_load(here.cluster.crossfade("compile", gated).out)
+    bundle = compiled["spec"]["arguments"]["parameters"][0]["value"]
+
+    started = here.cluster.run(
+        "argo", "submit", "-n", here.name, "--from", "workflowtemplate/web", "-o", "name",
+        "--wait", "-p", f"bundle={bundle}",
+    )  # fmt: skip
+
+    nodes = here.get("workflow", started.out.split()[0])["status"]["nodes"].values()
+    told = " ".join(str(node.get("message")) for node in nodes)
+    assert "approval before-promote, compiled with none" in told
+    assert here.names("virtualservices") == here.names("deployments") == [], "nothing is deployed"

@@ -23,7 +23,9 @@ from crossfade.compiler.dump import to_yaml
 from crossfade.compiler.limits import MOST_NODES, advice
 from crossfade.compiler.schedule import checked_schedule
 from crossfade.errors import SpecError
+from crossfade.frame import frame, require_frame
 from crossfade.spec.names import dns_name, label_value, lock_name, plain_text
+from crossfade.spec.rollout import Bundle
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bundles import CASES, bundle
@@ -370,3 +372,30 @@ def test_equal_input_gives_equal_bytes_in_another_process() -> None:
 def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], text: str) -> None:
     with pytest.raises(SpecError, match=text):
         compile_text(bundle(), **options)
+
+
+def test_a_rollout_fits_the_workflow_that_it_was_compiled_into() -> None:
+    for each, _ in CASES.values():
+        require_frame(each, frame(each))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"approval": "before-promote"}, "approval before-promote, compiled with none"),
+        ({"loop": "pod"}, "loop pod, compiled with nodes"),
+        ({"deadline": "9m"}, "deadline 540s, compiled with"),
+        ({"service_account": "other"}, "serviceAccount other, compiled with crossfade"),
+        ({"report_artifact": True}, "reportArtifact yes, compiled with no"),
+    ],
+)
+def test_a_workflow_refuses_a_rollout_whose_gate_or_locks_it_does_not_have(
+    change: dict[str, object], told: str
+) -> None:
+    compiled = CASES["nodes"][0]
+    other = Bundle.model_validate({**json.loads(compiled.to_json()), **change})
+
+    with pytest.raises(SpecError, match="does not fit this workflow") as refused:
+        require_frame(other, frame(compiled))
+
+    assert told in str(refused.value)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from crossfade.contract import STEPS, Step
@@ -34,3 +36,17 @@ def test_a_step_that_cannot_run_here_says_so_and_is_not_retried(
 def test_every_output_has_a_default() -> None:
     with pytest.raises(ValueError, match="one default for each output"):
         Step("x", outputs=("a",))
+
+
+def test_the_reason_of_a_failure_is_left_where_argo_shows_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "termination-log"
+    told.touch()
+    monkeypatch.setenv("KUBECONFIG", "nowhere {{workflow.name}}")
+    monkeypatch.setenv("CROSSFADE_TERMINATION_LOG", str(told))
+
+    main(["finish", "--run", "x", "--bundle", "y"])
+
+    assert "no cluster to talk to" in told.read_text()
+    assert "{{" not in told.read_text()

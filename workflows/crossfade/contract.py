@@ -44,7 +44,9 @@ class Step:
             raise ValueError(f"step {self.name}: one default for each output")
 
 
-CHECK = Step("check", ("run", "bundle"), ("start", "digest", "summary"), ("0", "", "failed"))
+CHECK = Step(
+    "check", ("run", "bundle", "frame"), ("start", "digest", "summary"), ("0", "", "failed")
+)
 DEPLOY = Step("deploy", ("run", "bundle", "digest"), ("action", "summary"), ("restore", "failed"))
 LOAD = Step(
     "load",

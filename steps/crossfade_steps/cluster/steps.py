@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from crossfade import contract, policies, record
 from crossfade.errors import BackendError, CrossfadeError
+from crossfade.frame import require_frame
 from crossfade.report.page import page
 from crossfade.verdict import Decision, Outcome
 from crossfade_steps import deploy as deploying
@@ -34,9 +35,13 @@ class StepFailed(CrossfadeError):
     exit_code = 2
 
 
-def check(stage: Stage) -> Outputs:
-    """Make the run's state, take the Lease, and start the guard; no weight has moved yet."""
+def check(stage: Stage, frame: str) -> Outputs:
+    """Make the run's state, take the Lease, and start the guard; no weight has moved yet.
+
+    Raises ``SpecError`` for a rollout that a workflow of that frame does not carry out as written.
+    """
     run = stage.run
+    require_frame(run.bundle, frame)
     policies.settings(run.bundle.policy)
     candidates = rejected.digest(run)
     stage.store.create(labels_of(run.bundle), {**facts_of(stage), "candidates": candidates})

@@ -11,6 +11,7 @@ from hera.workflows import models as m
 
 from crossfade import contract
 from crossfade.compiler.templates import Containers, own_inputs, report
+from crossfade.frame import frame, timed
 from crossfade.spec.rollout import Approval, Bundle, Loop
 
 LOOP_RESULT = (
@@ -32,7 +33,7 @@ def add_templates(bundle: Bundle, containers: Containers) -> None:
         _iterations(bundle, containers)
     _promotion(bundle, containers)
     _rollout(bundle)
-    _main()
+    _main(bundle)
 
 
 def _when(step: str, output: str, value: str, *, negated: bool = False) -> str:
@@ -51,10 +52,10 @@ def _output(step: str, name: str) -> str:
     return f"{{{{steps.{step}.outputs.parameters.{name}}}}}"
 
 
-def _main() -> None:
+def _main(bundle: Bundle) -> None:
     digest = _output("check", "digest")
     with Steps(name="main"):
-        Step(name="check", template="check")
+        Step(name="check", template="check", arguments={"frame": frame(bundle)})
         Step(name="deploy", template="deploy", arguments=_given(contract.DEPLOY, digest=digest))
         Step(
             name="rollout",
@@ -74,7 +75,7 @@ def _rollout(bundle: Bundle) -> None:
                  arguments=_given(contract.ITERATE, start=start))  # fmt: skip
         else:
             arguments = {"digest": "{{inputs.parameters.digest}}", "start": start, "k": "1"}
-            if _timed(bundle):
+            if timed(bundle):
                 arguments["pause"] = _output("load", "pause")
             Step(name="iterate", template="iterations", arguments=arguments)
         promote = _when("iterate", "action", contract.PROMOTE_NOW)
@@ -85,22 +86,18 @@ def _rollout(bundle: Bundle) -> None:
             Step(name="restore", template="restore", arguments=digest, when=restore)
 
 
-def _timed(bundle: Bundle) -> bool:
-    return bundle.experiment.spec.duration.interval_seconds >= contract.LONG_INTERVAL
-
-
 def _iterations(bundle: Bundle, containers: Containers) -> None:
     """One pod an iteration; the template calls itself while the answer is ``continue``."""
     containers.pair("iteration", contract.EVALUATE, contract.SET_WEIGHTS)
-    timed = _timed(bundle)
-    if timed:
+    by_timer = timed(bundle)
+    if by_timer:
         Suspend(name="timer", inputs=[Parameter(name="pause")],
                 duration="{{inputs.parameters.pause}}")  # fmt: skip
-    names = ["digest", "start", "k", *(["pause"] if timed else [])]
+    names = ["digest", "start", "k", *(["pause"] if by_timer else [])]
     result = Parameter(name="action", value_from=m.ValueFrom(expression=LOOP_RESULT))
     inputs = [Parameter(name=name) for name in names]
     with Steps(name="iterations", inputs=inputs, outputs=[result]):
-        if timed:
+        if by_timer:
             Step(name="timer", template="timer",
                  arguments={"pause": "{{inputs.parameters.pause}}"})  # fmt: skip
         Step(name="iteration", template="iteration", arguments=_given(contract.SET_WEIGHTS))
@@ -109,7 +106,7 @@ def _iterations(bundle: Bundle, containers: Containers) -> None:
             "start": "{{inputs.parameters.start}}",
             "k": _output("iteration", "next"),
         }
-        if timed:
+        if by_timer:
             arguments["pause"] = _output("iteration", "pause")
         Step(name="again", template="iterations", arguments=arguments,
              when=_when("iteration", "action", contract.CONTINUE))  # fmt: skip

@@ -15,25 +15,20 @@ from crossfade.compiler.templates import GRACE_SECONDS, Containers, pod_security
 from crossfade.compiler.transport import config_map, parameter
 from crossfade.contract import ACCOUNT
 from crossfade.errors import SpecError
-from crossfade.routes import references_by_object
-from crossfade.spec.durations import seconds
+from crossfade.frame import deadline, locks
 from crossfade.spec.names import (
     GENERATED,
     MOST_CRON,
     MOST_WORKFLOW,
     dns_name,
     label_value,
-    lock_name,
     plain_text,
 )
-from crossfade.spec.rollout import Approval, Bundle
+from crossfade.spec.rollout import Bundle
 from crossfade.version import VERSION
 
 KINDS = ("workflow", "template", "cron")
 DEFAULT_IMAGE = f"crossfade-steps:{VERSION}"
-START_UP_SECONDS = 900
-APPROVAL_SECONDS = 7 * 24 * 3600
-"""How long a person may take: the deadline is the whole workflow's."""
 ITERATION_NAME = "iteration-{{inputs.parameters.k}}"
 DISPLAY_NAME = "workflows.argoproj.io/display-name"
 
@@ -89,8 +84,8 @@ def _settings(bundle: Bundle) -> dict[str, Any]:
         "on_exit": "finish",
         "arguments": [Parameter(name="bundle", value=value, description=text)],
         "service_account_name": bundle.service_account or ACCOUNT,
-        "active_deadline_seconds": _deadline(bundle),
-        "synchronization": m.Synchronization(mutexes=[m.Mutex(name=n) for n in _locks(bundle)]),
+        "active_deadline_seconds": deadline(bundle),
+        "synchronization": m.Synchronization(mutexes=[m.Mutex(name=n) for n in locks(bundle)]),
         "security_context": pod_security(),
         "volumes": [volume()],
         "pod_gc": m.PodGC(strategy="OnPodSuccess", delete_delay_duration="60s"),
@@ -132,27 +127,6 @@ def _annotations(bundle: Bundle) -> dict[str, str]:
         "workflows.argoproj.io/description": described,
         "crossfade.dev/digest": bundle.digest,
     }
-
-
-def _locks(bundle: Bundle) -> list[str]:
-    experiment = bundle.experiment
-    objects = references_by_object(experiment.versions, experiment.namespace)
-    names = [
-        lock_name(api_version.rpartition("/")[0], kind, namespace, name)
-        for api_version, kind, namespace, name in objects
-    ]
-    own = lock_name("", "experiment", experiment.namespace, experiment.spec.target)
-    return sorted(set(names)) or [own]
-
-
-def _deadline(bundle: Bundle) -> int:
-    """Return the seconds after which Argo stops the workflow: twice the plan and the start-up."""
-    if bundle.deadline is not None:
-        return seconds(bundle.deadline, where="spec.deadline")
-    planned = bundle.experiment.iterations * bundle.experiment.spec.duration.interval_seconds
-    waits = APPROVAL_SECONDS if bundle.approval is Approval.BEFORE_PROMOTE else 0
-    ready = seconds(bundle.ready_timeout, where="spec.readyTimeout") if bundle.ready_timeout else 0
-    return 2 * planned + START_UP_SECONDS + 2 * ready + waits
 
 
 def to_dict(built: Any, *, display_names: bool = True) -> dict[str, Any]:
