@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crossfade.errors import BackendError, NeverReady, SpecError
-from crossfade.routes import same
+from crossfade.routes.additions import missing
 from crossfade.spec.ownership import GROUPS, object_name
 from crossfade.spec.rollout import Bundle, Manifest
-from crossfade.spec.source import listed, mapped
+from crossfade.spec.source import mapped
 from crossfade_steps.ports import Clock, Object, ObjectKey, Objects, Readiness
 
 POLL_SECONDS = 0.2
@@ -189,57 +189,11 @@ def _require_namespace(key: ObjectKey, existing: Object | None) -> None:
 def _add_destinations(
     key: ObjectKey, existing: Object, manifest: Manifest, objects: Objects, done: Deployed
 ) -> None:
-    """Append destinations of a VirtualService's routes that are missing, at weight 0."""
-    if key.kind != "VirtualService":
-        return
-    operations = _missing_destinations(existing, manifest)
+    """Append the destinations of a routing object that are missing, at weight 0."""
+    operations = missing(existing, manifest)
     if operations:
         version = existing["metadata"]["resourceVersion"]
         test = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
         objects.patch(key, [test, *operations])
-        done.notes.append(f"{key} existed: added {len(operations)} destination(s) at weight 0")
-
-
-def _missing_destinations(existing: Object, manifest: Manifest) -> list[dict[str, Any]]:
-    """Return the patch that adds what is missing to the rules that have the other destinations.
-
-    A sole destination without a weight has all traffic: beside another one it must say so.
-    """
-    operations: list[dict[str, Any]] = []
-    have_rules = listed(existing, ("spec", "http"))
-    namespace = str(existing["metadata"].get("namespace") or "default")
-    for index, want in enumerate(listed(manifest, ("spec", "http"))):
-        i = _rule_of(have_rules, want, index, namespace)
-        if i is None:
-            continue
-        routes = listed(have_rules[i], ("route",))
-        missing = [r for r in listed(want, ("route",)) if not _among(routes, r, namespace)]
-        if missing and len(routes) == 1 and routes[0].get("weight") is None:
-            path = f"/spec/http/{i}/route/0/weight"
-            operations.append({"op": "add", "path": path, "value": 100})
-        operations += [{"op": "add", "path": f"/spec/http/{i}/route/-",
-                        "value": {**route, "weight": 0}} for route in missing]  # fmt: skip
-    return operations
-
-
-def _rule_of(
-    have: Sequence[Mapping[str, Any]], want: Mapping[str, Any], index: int, namespace: str
-) -> int | None:
-    """Return the index of the stored rule that a wanted one is: it has one of its destinations.
-
-    The same index first, then the same match, then the only one that there is.
-    """
-    routes = listed(want, ("route",))
-    found = [
-        i for i, rule in enumerate(have)
-        if any(_among(listed(rule, ("route",)), route, namespace) for route in routes)
-    ]  # fmt: skip
-    alike = [i for i in found if have[i].get("match") == want.get("match")]
-    if index in found:
-        return index
-    return (alike or found)[0] if len(alike) == 1 or len(found) == 1 else None
-
-
-def _among(routes: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any], namespace: str) -> bool:
-    target = wanted.get("destination")
-    return any(same(route.get("destination"), target, namespace) for route in routes)
+        count = sum(str(op["path"]).endswith("/-") for op in operations)
+        done.notes.append(f"{key} existed: added {count} destination(s) at weight 0")

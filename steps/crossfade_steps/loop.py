@@ -14,7 +14,13 @@ from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import iterate
 from crossfade_steps.run import Ended, Run, Stopped
 from crossfade_steps.safety import Phase
-from crossfade_steps.versions import hosts, pin_documents, serving, version_objects
+from crossfade_steps.versions import (
+    hosts,
+    pin_documents,
+    require_baseline,
+    serving,
+    version_objects,
+)
 
 
 def conduct(run: Run) -> Ended:
@@ -51,7 +57,6 @@ def _run(run: Run, deployed: deploy.Deployed) -> Ended:
     run.record.append(record.header(run.name, run.bundle, run.clock.now()))
     _deploy(run, deployed)
     run.notes.extend(deployed.notes)
-    pin_documents(run)
     run.router.pin(run.router.identities())
     objects = deployed.objects = version_objects(run)
     found = dict(run.router.read().weights)
@@ -81,10 +86,11 @@ def _conclude(run: Run, decision: Decision, objects: dict[str, tuple[str, ...]])
 
 
 def _deploy(run: Run, deployed: deploy.Deployed) -> None:
+    pin_documents(run)
+    require_baseline(run)
     objects = version_objects(run)  # refuses what would be two versions, before anything is applied
     candidates = {name for v in run.versions[1:] for name in objects[v.name]}
     candidates -= set(objects[run.baseline])
-    pin_documents(run)
     run.notes.extend(free_candidates(run))
     done = deploy.deploy(
         run.bundle,

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from crossfade.errors import CrossfadeError, SpecError
+from crossfade.routes import full_host
 from crossfade.spec.ownership import known_manifests, single_owner
 from crossfade_steps.deploy import parse_name
 from crossfade_steps.run import Run
@@ -49,20 +50,38 @@ def objects_of(run: Run, version: str) -> tuple[str, ...]:
 
 
 def hosts(run: Run) -> dict[str, tuple[str, int]]:
-    """Return each version's destination as (host, port), where its routing object names one."""
+    """Return each version's destination as (host, port), where its routing object names one.
+
+    A host without dots is one of its routing object's namespace, and comes in full.
+    """
     return run.router.hosts(run.bundle.deploy)
 
 
 def pin_documents(run: Run) -> None:
     """Look for the destinations of the deploy documents, wherever the stored routes have them.
 
-    Where they are written in another way than they are stored, the field paths alone count.
+    Before anybody asks which version serves: a field path may point at somebody else's weights.
+    Where no document holds the routes, the field paths alone count.
     """
-    with suppress(CrossfadeError):
+    with suppress(SpecError):
         run.router.pin(run.router.identities(run.bundle.deploy))
-        run.router.read()
+
+
+def require_baseline(run: Run) -> None:
+    """Raise ``SpecError`` where the stored routes do not know the baseline that the documents name.
+
+    What users get then is another model than the one the candidate would be compared with.
+    """
+    stored = [run.objects.get(key) for key in run.router.keys()]  # noqa: SIM118 (no mapping)
+    if None in stored or run.baseline in _named_by_routes(run, frozenset([run.baseline])):
         return
-    run.router.pin({})
+    names = ", ".join(str(key) for key in run.router.keys())  # noqa: SIM118
+    raise SpecError(
+        f"{names}: no route goes to {hosts(run)[run.baseline][0]}, where the documents have the "
+        f"baseline {run.baseline}",
+        hint="bring the documents and what is stored to the same destinations, or leave the "
+        "routing object out of spec.deploy",
+    )
 
 
 def serving(run: Run) -> frozenset[str]:
@@ -81,22 +100,19 @@ def serving(run: Run) -> frozenset[str]:
 
 
 def _named_by_routes(run: Run, every: frozenset[str]) -> frozenset[str]:
+    """Return the versions whose host a stored route names, in whichever way it is written."""
+    named: set[str] = set()
     try:
         known = hosts(run)
-        keys = run.router.keys()
-        stored = [run.objects.get(key) for key in keys]
+        for key in run.router.keys():  # noqa: SIM118 (a router is no mapping)
+            spec = (run.objects.get(key) or {}).get("spec")
+            named.update(full_host(text, key.namespace) for text in _texts(spec))
     except CrossfadeError:
         return every
-    named = {text for item in stored if item is not None for text in _texts(item.get("spec"))}
-    return frozenset(name for name in every
-                     if name not in known or _forms(known[name][0]) & named)  # fmt: skip
-
-
-def _forms(host: str) -> set[str]:
-    """Return the ways in which a Service's host is written."""
-    service, _, rest = host.partition(".")
-    namespace = rest.partition(".")[0]
-    return {host, service, f"{service}.{namespace}", f"{service}.{namespace}.svc"}
+    namespace = run.bundle.namespace
+    return frozenset(
+        name for name in every if name not in known or full_host(known[name][0], namespace) in named
+    )
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -13,14 +13,14 @@ from rig import VS, Rig, bundle, deployment, route, set_weights
 from crossfade import record
 from crossfade.errors import BackendError, SpecError
 from crossfade.routes import same
+from crossfade.routes.additions import missing
 from crossfade.spec.rollout import VersionObjects
 from crossfade.verdict import Outcome
 from crossfade_steps import safety
-from crossfade_steps.deploy import _missing_destinations
 from crossfade_steps.loop import conduct
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.routers.objects import ObjectRouter
-from crossfade_steps.versions import pin_documents, version_objects
+from crossfade_steps.versions import version_objects
 
 PAY = {"match": [{"uri": {"prefix": "/pay"}}],
        "route": [{"destination": {"host": "pay-a"}, "weight": 60},
@@ -150,18 +150,6 @@ def test_a_destination_is_added_to_the_rule_that_has_the_others() -> None:
     assert routes(rig, 0) == {"pay-a": 60, "pay-b": 40}
 
 
-def test_documents_that_are_written_otherwise_leave_the_field_paths() -> None:
-    rig = Rig(bundle())
-    stored = copy.deepcopy(route())
-    stored["spec"]["http"][0]["route"][0]["destination"] = {"host": "elsewhere"}
-    for manifest in (deployment("base", "old"), deployment("cand", "new"), stored):
-        rig.store.create(manifest)
-
-    pin_documents(rig.run)
-
-    assert dict(rig.run.router.read().weights) == {"v1": 100, "v2": 0}
-
-
 class Closed:
     """Pods that take connections from the gateway only, as behind strict mutual TLS."""
 
@@ -249,9 +237,10 @@ def test_a_rule_that_shares_the_baseline_gets_no_candidate() -> None:
         base = {"destination": {"host": "web-a"}}
         http = [{"match": [{"uri": {"prefix": "/health"}}], "route": [base]},
                 {"route": [base, *more]}]  # fmt: skip
-        return {"metadata": {"namespace": "default"}, "spec": {"http": http}}
+        return {"kind": "VirtualService", "metadata": {"namespace": "default"},
+                "spec": {"http": http}}  # fmt: skip
 
-    operations = _missing_destinations(rules(), rules({"destination": {"host": "web-b"}}))
+    operations = missing(rules(), rules({"destination": {"host": "web-b"}}))
 
     assert [op["path"] for op in operations] == ["/spec/http/1/route/0/weight",
                                                  "/spec/http/1/route/-"]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossfade.routes import references_by_object, resolve
+from crossfade.routes import in_full, references_by_object, resolve
 from crossfade.spec.ownership import Manifest, known_manifests, single_owner
 from crossfade.spec.rollout import Bundle
 from crossfade.spec.source import mapped
@@ -19,7 +19,8 @@ def workloads_of(bundle: Bundle, version: str) -> tuple[str, ...]:
         key = (api_version.rpartition("/")[0], kind, namespace, name)
         for manifest in bundle.deploy:
             if key_of(manifest, bundle.namespace) == key:
-                host = resolve(manifest, references).hosts().get(version)
+                found = in_full(resolve(manifest, references).hosts(), namespace)
+                host = found.get(version)
                 if host is None:
                     return ()
                 known = known_manifests(bundle.deploy, bundle.promote, bundle.namespace)

@@ -81,9 +81,10 @@ def deploy(stage: Stage) -> Outputs:
 
 def _deploy(stage: Stage) -> None:
     run = stage.run
+    versions.pin_documents(run)
+    versions.require_baseline(run)
     found = versions.version_objects(run)  # refuses what would be two versions
     candidates = {n for v in run.versions[1:] for n in found[v.name]} - set(found[run.baseline])
-    versions.pin_documents(run)
     freed = free_candidates(run)
     done = deploying.deploy(
         run.bundle, run.objects, candidates=frozenset(candidates),
@@ -92,7 +93,6 @@ def _deploy(stage: Stage) -> None:
     )  # fmt: skip
     for note in (*freed, *done.notes):
         print(f"note: {note}", flush=True)
-    versions.pin_documents(run)
     known = run.router.identities()
     run.router.pin(known)
     safety.enter(run, Phase.STARTING, dict(run.router.read().weights))

@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crossfade.errors import BackendError, Conflict, SpecError
-from crossfade.routes import Rule, identities, kind_of, references_by_object, resolve_known
+from crossfade.routes import (
+    Rule,
+    identities,
+    in_full,
+    kind_of,
+    references_by_object,
+    resolve_known,
+)
 from crossfade.spec.experiment import Experiment
 from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
 
@@ -101,16 +108,17 @@ class ObjectRouter:
         return [m for m in manifests if ObjectKey.of(m, self._key.namespace) == self._key]
 
     def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
-        """Return each version's destination, from the stored object or else from the manifests.
+        """Return each version's destination, from the manifests or else from the stored object.
 
-        A stored object may still lack the candidate's route: deploying adds it.
+        The manifests say which destination is whose: a stored object may lack the candidate's,
+        or have somebody else's where the field paths point.
         """
-        named = self._named(manifests)
-        stored = self._objects.get(self._key)
-        sources = [stored, *named] if stored is not None else named
+        named, stored = self._named(manifests), self._objects.get(self._key)
+        sources = [*named, stored] if stored is not None else named
         for i, source in enumerate(sources):
             try:
-                return resolve_known(source, self._references, self._known).hosts()
+                found = resolve_known(source, self._references, self._known).hosts()
+                return in_full(found, self._key.namespace)
             except SpecError:
                 if i == len(sources) - 1:
                     raise

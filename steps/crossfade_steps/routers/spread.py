@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossfade.errors import BackendError, Conflict, SpecError
-from crossfade.routes import identities, kind_of, references_by_object, relocated, unmoved
+from crossfade.routes import (
+    identities,
+    in_full,
+    kind_of,
+    references_by_object,
+    relocated,
+    unmoved,
+)
 from crossfade.routes.member import Member, parse_field_path, pointer
 from crossfade.spec.experiment import Experiment
 from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
@@ -119,18 +126,17 @@ class SpreadRouter:
         self._known = dict(known)
 
     def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
-        """Return each version's destination: as stored, else as in the manifests."""
+        """Return each version's destination: as in the manifests, else as stored."""
         found: dict[str, tuple[str, int]] = {}
         for key in self._paths:
             named = [m for m in manifests if ObjectKey.of(m, key.namespace) == key]
             stored = self._objects.get(key)
-            for source in [stored, *named] if stored is not None else named:
+            for source in [*named, stored] if stored is not None else named:
                 module = kind_of(source["apiVersion"], source["kind"], where=str(key))
                 with suppress(SpecError):
-                    for version, member in self._members(key, source).items():
-                        host = module.host(member)
-                        if host is not None:
-                            found.setdefault(version, host)
+                    members = self._members(key, source)
+                    own = {v: h for v, m in members.items() if (h := module.host(m)) is not None}
+                    found = {**in_full(own, key.namespace), **found}
         return found
 
     def _revert(self, changed: Sequence[Part]) -> None:

@@ -16,12 +16,12 @@ from typing import Any
 
 from crossfade.errors import SpecError
 from crossfade.routes.member import Manifest, describe, parse_field_path
-from crossfade.routes.pinning import identities, relocated, same, unmoved
+from crossfade.routes.pinning import full_host, identities, in_full, relocated, same, unmoved
 from crossfade.routes.rule import Rule
 
 __all__ = [
-    "Rule", "identities", "kind_of", "kinds", "relocated", "resolve", "resolve_known", "same",
-    "unmoved",
+    "Rule", "full_host", "identities", "in_full", "kind_of", "kinds", "relocated", "resolve",
+    "resolve_known", "same", "unmoved",
 ]  # fmt: skip
 
 

@@ -48,6 +48,16 @@ def full_host(host: str, namespace: str) -> str:
     return ".".join([*parts, *tails.get(len(parts), [])])
 
 
+def in_full(hosts: Mapping[str, tuple[str, int]], namespace: str) -> dict[str, tuple[str, int]]:
+    """Return versions' hosts as anybody may use them, whichever namespace they are in.
+
+    One without dots is of the routing object's namespace; one with a dot is as it is, also for
+    Istio (VirtualService, Destination.host).
+    """
+    return {version: (host if "." in host else full_host(host, namespace), port)
+            for version, (host, port) in hosts.items()}  # fmt: skip
+
+
 def relocated(
     manifest: Manifest, module: Any, references: References, known: Mapping[str, Any]
 ) -> dict[str, str | None]:

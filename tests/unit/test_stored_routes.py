@@ -1,0 +1,128 @@
+"""A routing object that was there before, written in another way than its document."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from rig import VS, Rig, bundle, deployment, route
+
+from crossfade.routes.additions import missing
+from crossfade.verdict import Outcome
+from crossfade_steps.loop import conduct
+from crossfade_steps.versions import serving
+
+PAY = {"route": [{"destination": {"host": "pay-a"}, "weight": 60},
+                 {"destination": {"host": "pay-b"}, "weight": 40}]}  # fmt: skip
+
+
+def stored(rig: Rig, vs: dict[str, Any], *others: dict[str, Any]) -> None:
+    for manifest in (*others, vs):
+        rig.store.create(manifest)
+
+
+def split(rig: Rig, rule: int = 0) -> dict[str, int | None]:
+    found = (rig.store.get(VS) or {})["spec"]["http"][rule]["route"]
+    return {r["destination"]["host"].partition(".svc")[0]: r.get("weight") for r in found}
+
+
+def test_a_route_to_another_baseline_than_the_documented_one_is_refused() -> None:
+    rig = Rig(bundle())
+    vs = route()
+    vs["spec"]["http"][0]["route"][0]["destination"] = {"host": "elsewhere"}
+    stored(rig, vs, deployment("base", "old"), deployment("cand", "old"))
+
+    ended = conduct(rig.run)
+
+    assert ended.outcome is Outcome.FAILED
+    assert "no route goes to m-p.base.svc.cluster.local" in ended.sentence
+    assert (rig.store.get(VS) or {})["spec"] == vs["spec"]
+    assert rig.model("cand") == "old"
+
+
+def test_the_baseline_keeps_its_model_when_the_stored_routes_are_in_another_order() -> None:
+    rig = Rig(bundle(promote=False))
+    vs = route()
+    vs["spec"]["http"][0]["route"].reverse()
+    stored(rig, vs, deployment("base", "of yesterday"), deployment("cand", "an older one"))
+    seen: list[tuple[str | None, str | None]] = []
+    rig.at(1, lambda: seen.append((rig.model("base"), rig.model("cand"))))
+
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+    assert seen == [("of yesterday", "new")]
+    assert rig.model("base") == "of yesterday"
+
+
+def test_somebody_else_s_rule_at_our_place_keeps_its_weights_and_the_candidate_is_deployed() -> (
+    None
+):
+    rig = Rig(bundle(promote=False))
+    vs = route(both=False)
+    vs["spec"]["http"].insert(0, copy.deepcopy(PAY))
+    stored(rig, vs, deployment("base", "old"), deployment("cand", "an older one"))
+
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+    assert split(rig, 0) == {"pay-a": 60, "pay-b": 40}
+    assert rig.model("cand") == "new"
+    assert split(rig, 1) == {"m-p.base": 0, "m-p.cand": 100}
+
+
+@pytest.mark.parametrize("host", ["m-p", "m-p.cand", "m-p.cand.svc", "m-p.cand.svc.cluster.local"])
+def test_a_version_serves_in_whichever_way_a_route_names_it(host: str) -> None:
+    whole, documents, vs = bundle(), route(), route(both=False)
+    if host == "m-p":
+        documents["spec"]["http"][0]["route"][1]["destination"]["host"] = "m-p.default.svc"
+    vs["spec"]["http"][0]["route"] = [{"destination": {"host": host}}]
+    rig = Rig(whole.model_copy(update={"deploy": (*whole.deploy[:2], documents)}))
+    stored(rig, vs)
+
+    assert serving(rig.run) == {"v2"}
+
+
+def rules(kind: str, *found: dict[str, Any]) -> dict[str, Any]:
+    key = {"VirtualService": "http", "HTTPRoute": "rules"}[kind]
+    return {"kind": kind, "metadata": {"namespace": "default"}, "spec": {key: list(found)}}
+
+
+def test_a_destination_is_not_added_to_the_rule_of_other_requests() -> None:
+    base, new = ({"destination": {"host": name}} for name in ("base", "new"))
+    admin = {"match": [{"uri": {"prefix": "/admin"}}], "route": [base]}
+
+    operations = missing(rules("VirtualService", admin, {"route": [base]}),
+                         rules("VirtualService", {"route": [base, new]}))  # fmt: skip
+
+    assert [op["path"] for op in operations] == ["/spec/http/1/route/0/weight",
+                                                 "/spec/http/1/route/-"]  # fmt: skip
+
+
+def test_an_http_route_gets_the_backend_that_it_lacks() -> None:
+    base = {"name": "m", "port": 80}
+    new = {"name": "m", "namespace": "cand", "port": 80, "weight": 1}
+
+    operations = missing(rules("HTTPRoute", {"backendRefs": [base]}),
+                         rules("HTTPRoute", {"backendRefs": [base, new]}))  # fmt: skip
+
+    assert operations == [{"op": "add", "path": "/spec/rules/0/backendRefs/-",
+                           "value": {**new, "weight": 0}}]  # fmt: skip
+
+
+def test_a_route_of_openshift_gets_its_first_alternate() -> None:
+    have = {"kind": "Route", "spec": {"to": {"name": "m"}}}
+    want = {"kind": "Route", "spec": {"to": {"name": "m"}, "alternateBackends": [{"name": "n"}]}}
+
+    assert missing(have, want) == [
+        {"op": "add", "path": "/spec/alternateBackends", "value": []},
+        {"op": "add", "path": "/spec/alternateBackends/-", "value": {"name": "n", "weight": 0}},
+    ]
+
+
+def test_a_sole_predictor_keeps_all_traffic_when_another_one_is_added() -> None:
+    kind = "SeldonDeployment"
+    have = {"kind": kind, "spec": {"predictors": [{"name": "main"}]}}
+    want = {"kind": kind, "spec": {"predictors": [{"name": "main"}, {"name": "canary"}]}}
+
+    assert missing(have, want) == [
+        {"op": "add", "path": "/spec/predictors/0/traffic", "value": 100},
+        {"op": "add", "path": "/spec/predictors/-", "value": {"name": "canary", "traffic": 0}},
+    ]

@@ -1,0 +1,115 @@
+"""What a stored routing object lacks of its manifest: destinations, to be added at weight 0.
+
+Everything else in a stored object is left as it is, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crossfade.routes.member import Manifest, Path, pointer
+from crossfade.routes.pinning import same
+from crossfade.spec.source import listed, look, mapped
+
+Operation = dict[str, Any]
+
+
+def _destination(item: Manifest) -> Any:
+    return item.get("destination")
+
+
+def _backend(item: Manifest) -> Any:
+    return [item.get("group") or "", item.get("kind") or "Service", item.get("namespace"),
+            item.get("name")]  # fmt: skip
+
+
+def _named(item: Manifest) -> Any:
+    return item.get("service") or item.get("name")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Where a kind keeps its destinations.
+
+    ``sole`` is what a destination means that stands alone without a weight, where it would mean
+    nothing beside another one; None where a missing weight keeps its meaning.
+    """
+
+    rules: Path | None
+    items: Path
+    weight: str
+    identity: Callable[[Manifest], Any]
+    match: str = ""
+    sole: int | None = None
+
+
+SHAPES = {
+    "VirtualService": Shape(("spec", "http"), ("route",), "weight", _destination, "match", 100),
+    "HTTPRoute": Shape(("spec", "rules"), ("backendRefs",), "weight", _backend, "matches"),
+    "TrafficSplit": Shape(None, ("spec", "backends"), "weight", _named),
+    "Route": Shape(None, ("spec", "alternateBackends"), "weight", _named),
+    "SeldonDeployment": Shape(None, ("spec", "predictors"), "traffic", _named, "", 100),
+}
+
+
+def missing(stored: Manifest, manifest: Manifest) -> list[Operation]:
+    """Return the JSON Patch that adds what is missing to the rules that have the others."""
+    shape = SHAPES.get(str(manifest.get("kind")))
+    if shape is None:
+        return []
+    if shape.rules is None:
+        return _additions(shape, stored, manifest, ())
+    operations: list[Operation] = []
+    have = listed(stored, shape.rules)
+    for index, want in enumerate(listed(manifest, shape.rules)):
+        i = _rule_of(shape, have, want, (index, _namespace(stored)))
+        if i is not None:
+            operations += _additions(shape, stored, want, (*shape.rules, i))
+    return operations
+
+
+def _additions(shape: Shape, stored: Manifest, wanted: Manifest, rule: Path) -> list[Operation]:
+    path, namespace = (*rule, *shape.items), _namespace(stored)
+    have = listed(stored, path)
+    lacking = [item for item in listed(wanted, shape.items)
+               if not _among(shape, have, item, namespace)]  # fmt: skip
+    operations: list[Operation] = []
+    if lacking and shape.sole is not None and len(have) == 1 and have[0].get(shape.weight) is None:
+        sole = pointer((*path, 0, shape.weight))
+        operations.append({"op": "add", "path": sole, "value": shape.sole})
+    if lacking and look(stored, path) is None:
+        operations.append({"op": "add", "path": pointer(path), "value": []})
+    end = f"{pointer(path)}/-"
+    return operations + [{"op": "add", "path": end, "value": {**item, shape.weight: 0}}
+                         for item in lacking]  # fmt: skip
+
+
+def _rule_of(
+    shape: Shape, have: Sequence[Manifest], want: Manifest, place: tuple[int, str]
+) -> int | None:
+    """Return the index of the stored rule that a wanted one is: it has one of its destinations.
+
+    The one that matches the same requests, at the same index if there are several; else the only
+    one that there is.  A rule for other requests is somebody else's (faults C74).
+    """
+    index, namespace = place
+    found = [
+        i for i, rule in enumerate(have)
+        if any(_among(shape, listed(rule, shape.items), item, namespace)
+               for item in listed(want, shape.items))
+    ]  # fmt: skip
+    alike = [i for i in found if have[i].get(shape.match) == want.get(shape.match)]
+    if index in alike:
+        return index
+    return (alike or found)[0] if len(alike) == 1 or len(found) == 1 else None
+
+
+def _among(shape: Shape, items: Sequence[Manifest], wanted: Manifest, namespace: str) -> bool:
+    target = shape.identity(wanted)
+    return any(same(shape.identity(item), target, namespace) for item in items)
+
+
+def _namespace(stored: Manifest) -> str:
+    return str(mapped(stored, ("metadata",)).get("namespace") or "default")
