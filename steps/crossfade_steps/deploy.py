@@ -7,20 +7,22 @@ added, at weight 0; an existing object of a candidate is brought to its manifest
 
 from __future__ import annotations
 
-import copy
-import json
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from crossfade.errors import BackendError, NeverReady, SpecError
 from crossfade.routes.additions import missing
+from crossfade.spec.dependents import read_by, read_only_by
 from crossfade.spec.ownership import GROUPS, object_name
 from crossfade.spec.rollout import Bundle, Manifest
-from crossfade.spec.source import mapped
+from crossfade.spec.source import look, mapped
+from crossfade_steps.likeness import differs, identity, predictor_of, said
 from crossfade_steps.ports import Clock, Object, ObjectKey, Objects, Readiness
 
 POLL_SECONDS = 0.2
+READ = "crossfade.dev/read"
+"""The annotation of a candidate's pods that changes with the ConfigMaps they read."""
 
 
 @dataclass(slots=True)
@@ -43,7 +45,6 @@ def deploy(
     *,
     candidates: frozenset[str],
     routed: frozenset[ObjectKey],
-    redeploy_baseline: bool = False,
     on_created: Callable[[str, str], None] = lambda name, uid: None,
 ) -> Deployed:
     """Bring every manifest of the rollout into being, by the rules above.
@@ -52,7 +53,9 @@ def deploy(
     that hold weights; ``on_created`` is told of each object made, with its UID.  Raises
     ``SpecError`` for a namespace that does not exist.
     """
-    done = Deployed()
+    done, read = Deployed(), read_only_by(candidates, bundle.deploy, bundle.namespace)
+    own = candidates | {name for names in read.values() for name in names}
+    renewed = _renewed(bundle, objects, read)
     for manifest in bundle.deploy:
         key = ObjectKey.of(manifest, bundle.namespace)
         existing = objects.get(key)
@@ -66,8 +69,8 @@ def deploy(
             done.found[name] = uid(existing)
             if key in routed:
                 _add_destinations(key, existing, manifest, objects, done)
-            elif name in candidates or redeploy_baseline:
-                objects.apply(manifest)
+            elif name in own:
+                objects.apply(_marked(manifest, renewed.get(name)))
             elif differs(existing, manifest):
                 done.notes.append(f"{key} exists and differs from its manifest: left as it is")
     return done
@@ -107,15 +110,61 @@ def _pending(readiness: Readiness, key: ObjectKey) -> str | None:
         return f"not known: {error}"
 
 
+def _renewed(bundle: Bundle, objects: Objects, read: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the workloads whose pods must start anew since what they read changes: its digest."""
+    documents = {object_name(m, bundle.namespace): m for m in bundle.deploy}
+    changed = {
+        name for names in read.values() for name in names
+        if (existing := objects.get(ObjectKey.of(documents[name], bundle.namespace))) is not None
+        and differs(existing, documents[name])
+    }  # fmt: skip
+    return {
+        workload: hashlib.sha256(said(documents[name] for name in names).encode()).hexdigest()[:16]
+        for workload, names in read.items()
+        if changed & set(names)
+    }
+
+
+def _marked(manifest: Manifest, digest: str | None) -> Manifest:
+    """Return a workload with a mark at its pods: what they read at their start has changed."""
+    template = look(manifest, ("spec", "template"))
+    if digest is None or not isinstance(template, Mapping):
+        return manifest
+    metadata = mapped(template, ("metadata",))
+    annotations = {**mapped(metadata, ("annotations",)), READ: digest}
+    marked = {**template, "metadata": {**metadata, "annotations": annotations}}
+    return {**manifest, "spec": {**manifest["spec"], "template": marked}}
+
+
 def same_model(
-    names: tuple[Sequence[str], Sequence[str]], objects: Objects, bundle: Bundle
+    names: tuple[Sequence[str], Sequence[str]],
+    hosts: tuple[str, str],
+    objects: Objects,
+    bundle: Bundle,
 ) -> bool:
     """Return whether baseline and candidate run the same thing, so that nothing can be compared.
 
-    Identity is the spec without what scaling changes (faults C53): replicas are ignored.
+    Identity is the spec without what scaling changes (faults C53): replicas are ignored.  What the
+    pods read belongs to it; of one SeldonDeployment with both, the predictors behind the hosts.
     """
-    left, right = ([identity(objects.get(parse_name(name))) for name in side] for side in names)
+    if tuple(names[0]) == tuple(names[1]) and any(n.startswith("Seldon") for n in names[0]):
+        stored = objects.get(parse_name(names[0][0]))
+        one, other = (predictor_of(stored, host) for host in hosts)
+        return one is not None and one == other
+    left, right = ([_runs(name, objects, bundle) for name in side] for side in names)
     return bool(left) and None not in left and left == right
+
+
+def _runs(name: str, objects: Objects, bundle: Bundle) -> str | None:
+    """Return what a workload runs with all that its pods read, as far as documents name it."""
+    stored = objects.get(parse_name(name))
+    own = identity(stored)
+    if stored is None or own is None:
+        return None
+    known = {object_name(m, bundle.namespace) for m in bundle.deploy}
+    read = [n for n in read_by(stored, bundle.namespace) if n in known]
+    found = (objects.get(parse_name(n)) for n in read)
+    return own + said(item for item in found if item is not None)
 
 
 def parse_name(name: str) -> ObjectKey:
@@ -129,53 +178,6 @@ def parse_name(name: str) -> ObjectKey:
 def uid(stored: Object) -> str:
     """Return the UID of a stored object."""
     return str(stored["metadata"]["uid"])
-
-
-def differs(existing: Object, manifest: Object) -> bool:
-    """Return whether the manifest asks for anything that the stored spec does not have."""
-    return not _covers(existing.get("spec"), manifest.get("spec"))
-
-
-def _covers(have: Any, want: Any) -> bool:
-    if isinstance(want, Mapping):
-        return isinstance(have, Mapping) and all(_covers(have.get(k), v) for k, v in want.items())
-    if isinstance(want, list):
-        return (
-            isinstance(have, list)
-            and len(have) == len(want)
-            and all(_covers(h, w) for h, w in zip(have, want, strict=True))
-        )
-    return bool(have == want)
-
-
-def unscaled(document: Object) -> Object:
-    """Return a document without what scaling changes."""
-    spec = copy.deepcopy(document.get("spec"))
-    _drop_replicas(spec)
-    return {**document, "spec": spec}
-
-
-def identity(stored: Object | None) -> str | None:
-    """Return what a workload runs, without what scaling changes; None for none."""
-    if stored is None:
-        return None
-    spec = copy.deepcopy(dict(stored.get("spec") or {}))
-    if stored.get("kind") in ("Deployment", "StatefulSet"):
-        spec = dict(
-            mapped(spec, ("template", "spec"))
-        )  # labels and selectors name a copy, not a model
-    _drop_replicas(spec)
-    return json.dumps(spec, sort_keys=True)
-
-
-def _drop_replicas(node: Any) -> None:
-    if isinstance(node, dict):
-        node.pop("replicas", None)
-        for value in node.values():
-            _drop_replicas(value)
-    elif isinstance(node, list):
-        for value in node:
-            _drop_replicas(value)
 
 
 def _require_namespace(key: ObjectKey, existing: Object | None) -> None:

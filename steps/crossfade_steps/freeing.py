@@ -7,8 +7,10 @@ model in the new manifest has been seen by nobody yet.
 from __future__ import annotations
 
 from crossfade.errors import BackendError, SpecError
+from crossfade.spec.dependents import read_only_by
 from crossfade.spec.ownership import object_name
-from crossfade_steps.deploy import differs, parse_name, unscaled
+from crossfade_steps.deploy import parse_name
+from crossfade_steps.likeness import differs, unscaled
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Run
 from crossfade_steps.versions import objects_of, serving
@@ -43,7 +45,10 @@ def free_candidates(run: Run) -> list[str]:
 
 def _changes(run: Run, version: str) -> bool:
     """Return whether a version's manifests would change what runs there, whatever its scale."""
-    names, namespace = objects_of(run, version), run.bundle.namespace
+    namespace = run.bundle.namespace
+    names = set(objects_of(run, version))
+    read = read_only_by(names, run.bundle.deploy, namespace)
+    names.update(name for found in read.values() for name in found)
     for manifest in run.bundle.deploy:
         if object_name(manifest, namespace) not in names:
             continue

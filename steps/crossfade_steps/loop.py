@@ -104,7 +104,9 @@ def _deploy(run: Run, deployed: deploy.Deployed) -> None:
 def same(run: Run, objects: dict[str, tuple[str, ...]], candidate: str) -> bool:
     """Return whether a candidate runs what the baseline runs."""
     pair = (objects.get(run.baseline, ()), objects.get(candidate, ()))
-    return deploy.same_model(pair, run.objects, run.bundle)
+    known = hosts(run)
+    behind = known.get(run.baseline, ("", 0))[0], known.get(candidate, ("", 0))[0]
+    return deploy.same_model(pair, behind, run.objects, run.bundle)
 
 
 def wait_ready(run: Run, objects: dict[str, tuple[str, ...]]) -> None:

@@ -20,7 +20,7 @@ from crossfade.routes import resolve
 from crossfade.spec.experiment import Experiment
 from crossfade.verdict import Counts, Decision, Judgement, Observation, Outcome, Reading, Shape
 from crossfade_steps.answers import prometheus_reading
-from crossfade_steps.deploy import identity
+from crossfade_steps.likeness import identity
 
 EMPTY = {"status": "success", "data": {"resultType": "vector", "result": []}}
 ERRORS, REWARD, COUNT, LATENCY = "ns/error-rate", "ns/reward", "ns/requests", "ns/latency"

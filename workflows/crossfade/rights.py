@@ -15,6 +15,7 @@ from typing import Any
 from crossfade.contract import ACCOUNT
 from crossfade.errors import SpecError
 from crossfade.routes import references_by_object
+from crossfade.spec.dependents import read_only_by
 from crossfade.spec.names import dns_name, lock_name
 from crossfade.spec.ownership import GROUPS, WORKLOADS, object_name
 from crossfade.spec.rollout import Bundle, JobLoad
@@ -98,9 +99,12 @@ def _of_objects(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
     """Allow creating of any name, since that cannot be restricted, and the rest by name.
 
     What exists is read; a candidate's workloads are brought to their documents and removed at the
-    end; what the promote documents say is applied; nothing else is changed (design section 4).
+    end, what only they read is brought, too; what the promote documents say is applied; nothing
+    else is changed (design section 4).
     """
     removed, applied = _removed(bundle), _applied(bundle)
+    read = read_only_by(removed, bundle.deploy, bundle.namespace)
+    applied |= {name for found in read.values() for name in found}
     names: dict[tuple[str, str, str], dict[str, list[str]]] = defaultdict(dict)
     for manifest in (*bundle.deploy, *(m for group in bundle.promote.values() for m in group)):
         group, kind, namespace, name = key_of(manifest, bundle.namespace)

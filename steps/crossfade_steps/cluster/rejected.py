@@ -11,8 +11,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from crossfade.errors import CrossfadeError
+from crossfade.spec.dependents import read_by
+from crossfade.spec.ownership import object_name
 from crossfade_steps.cluster.stage import Stage, labels_of
-from crossfade_steps.deploy import identity, parse_name
+from crossfade_steps.deploy import parse_name
+from crossfade_steps.likeness import identity, said
 from crossfade_steps.ports import Object, ObjectKey
 from crossfade_steps.run import Run
 from crossfade_steps.versions import objects_of
@@ -39,7 +42,9 @@ def _identity(run: Run, name: str) -> str:
     key = parse_name(name)
     own = [m for m in run.bundle.deploy if ObjectKey.of(m, run.bundle.namespace) == key]
     stored = own[0] if own else run.objects.get(key)
-    return identity(stored) or ""
+    read = read_by(stored, run.bundle.namespace) if stored is not None else []
+    named = [m for m in run.bundle.deploy if object_name(m, run.bundle.namespace) in read]
+    return (identity(stored) or "") + (said(named) if named else "")
 
 
 def earlier(stage: Stage, candidates: str) -> str | None:

@@ -41,7 +41,7 @@ def owners(host: str, manifests: Iterable[Manifest], default_namespace: str) -> 
     namespace = rest.partition(".")[0] or default_namespace
     found = []
     for manifest in _in_namespace(manifests, namespace, default_namespace):
-        if _serves(manifest, service, manifests):
+        if _serves(manifest, service, manifests, default_namespace):
             found.append(object_name(manifest, default_namespace))
     return tuple(dict.fromkeys(found))
 
@@ -85,7 +85,9 @@ def _in_namespace(
             yield manifest
 
 
-def _serves(manifest: Manifest, service: str, manifests: Iterable[Manifest]) -> bool:
+def _serves(
+    manifest: Manifest, service: str, manifests: Iterable[Manifest], default_namespace: str
+) -> bool:
     kind = manifest.get("kind")
     name = str(look(manifest, ("metadata", "name")))
     if kind == "SeldonDeployment":
@@ -93,7 +95,9 @@ def _serves(manifest: Manifest, service: str, manifests: Iterable[Manifest]) -> 
     if kind == "InferenceService":
         return service in (name, f"{name}-predictor", f"{name}-predictor-default")
     if kind in ("Deployment", "StatefulSet"):
-        services = [other for other in manifests if _is_service(other, service, manifest)]
+        own = object_name(manifest, default_namespace).split("/")[1]
+        name_of_service = f"Service/{own}/{service}"
+        services = [m for m in manifests if object_name(m, default_namespace) == name_of_service]
         return any(_selects(other, manifest) for other in services) if services else name == service
     return False
 
@@ -101,16 +105,14 @@ def _serves(manifest: Manifest, service: str, manifests: Iterable[Manifest]) -> 
 def _seldon_services(manifest: Manifest, name: str) -> set[str]:
     services = set()
     for predictor in listed(manifest, ("spec", "predictors")):
-        named = look(predictor, ("annotations", _SERVICE_NAME))
-        services.add(str(named or f"{name}-{look(predictor, ('name',))}"))
+        services.add(service_name(predictor, name))
     return services
 
 
-def _is_service(service: Manifest, name: str, workload: Manifest) -> bool:
-    if service.get("kind") != "Service" or look(service, ("metadata", "name")) != name:
-        return False
-    own, other = (look(m, ("metadata", "namespace")) for m in (service, workload))
-    return bool(own == other)
+def service_name(predictor: Manifest, deployment: str) -> str:
+    """Return the Service that Seldon makes for a predictor of a SeldonDeployment."""
+    named = look(predictor, ("annotations", _SERVICE_NAME))
+    return str(named or f"{deployment}-{look(predictor, ('name',))}")
 
 
 def _selects(service: Manifest, workload: Manifest) -> bool:

@@ -1,0 +1,115 @@
+"""Whether two objects ask for the same: a manifest and what is stored, a baseline and a candidate.
+
+The API server writes what it stores in its own way: quantities in canonical form, empty lists and
+mappings left out, defaults filled in.  None of that is a difference.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+
+from crossfade.spec.ownership import service_name
+from crossfade.spec.source import listed, look, mapped
+from crossfade_steps.ports import Object
+
+NO_CONTENT = ("apiVersion", "kind", "metadata", "status")
+NO_MODEL = ("name", "traffic", "annotations", "labels")
+"""What of a predictor says nothing of the model that it serves."""
+QUANTITIES = ("limits", "requests", "sizeLimit", "divisor")
+"""Fields whose texts are amounts (resource.Quantity)."""
+
+
+def content(document: Object) -> Mapping[str, Any]:
+    """Return what an object is about: its spec, a ConfigMap's data, a Role's rules."""
+    return {key: value for key, value in document.items() if key not in NO_CONTENT}
+
+
+def said(documents: Iterable[Object]) -> str:
+    """Return all that some objects say, for comparing and for a digest."""
+    return json.dumps([content(document) for document in documents], sort_keys=True)
+
+
+def differs(existing: Object, manifest: Object) -> bool:
+    """Return whether the manifest asks for anything that the stored object does not have."""
+    return not covers(content(existing), content(manifest))
+
+
+def covers(have: Any, want: Any, *, amount: bool = False) -> bool:
+    """Return whether a stored value has everything that a wanted one says.
+
+    ``amount`` tells that texts are quantities here: ``0.5`` is stored as ``500m``.
+    """
+    if _empty(want):
+        return _empty(have)
+    if isinstance(want, Mapping):
+        return isinstance(have, Mapping) and all(
+            covers(have.get(k), v, amount=amount or k in QUANTITIES) for k, v in want.items()
+        )
+    if isinstance(want, list):
+        return (
+            isinstance(have, list)
+            and len(have) == len(want)
+            and all(covers(h, w, amount=amount) for h, w in zip(have, want, strict=True))
+        )
+    return bool(have == want) or (amount and _amount(have) == _amount(want) is not None)
+
+
+def _empty(value: Any) -> bool:
+    return value is None or (isinstance(value, (list, Mapping)) and not value)
+
+
+def _amount(value: Any) -> Decimal | None:
+    from kubernetes.utils.quantity import parse_quantity  # slow to import, and seldom asked for
+
+    with suppress(ValueError):
+        return Decimal(parse_quantity(value))
+    return None
+
+
+def unscaled(document: Object) -> Object:
+    """Return a document without what scaling changes."""
+    spec = copy.deepcopy(document.get("spec"))
+    _drop_replicas(spec)
+    return {**document, "spec": spec}
+
+
+def identity(stored: Object | None) -> str | None:
+    """Return what a workload runs, without what scaling changes; None for none."""
+    if stored is None:
+        return None
+    spec = copy.deepcopy(dict(stored.get("spec") or {}))
+    if stored.get("kind") in ("Deployment", "StatefulSet"):
+        spec = dict(
+            mapped(spec, ("template", "spec"))
+        )  # labels and selectors name a copy, not a model
+    _drop_replicas(spec)
+    return json.dumps(spec, sort_keys=True)
+
+
+def predictor_of(stored: Object | None, host: str) -> str | None:
+    """Return what the predictor behind a host runs, None where no predictor has that Service.
+
+    Two versions may be two predictors of one SeldonDeployment: its spec is the same for both.
+    """
+    name = str(look(stored, ("metadata", "name")))
+    for predictor in listed(stored, ("spec", "predictors")):
+        if service_name(predictor, name) == host.partition(".")[0]:
+            own = {k: v for k, v in copy.deepcopy(dict(predictor)).items() if k not in NO_MODEL}
+            _drop_replicas(own)
+            return json.dumps(own, sort_keys=True)
+    return None
+
+
+def _drop_replicas(node: Any) -> None:
+    if isinstance(node, dict):
+        node.pop("replicas", None)
+        for value in node.values():
+            _drop_replicas(value)
+    elif isinstance(node, list):
+        for value in node:
+            _drop_replicas(value)

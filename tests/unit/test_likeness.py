@@ -1,0 +1,171 @@
+"""What makes two objects the same: amounts, what pods read, predictors of one deployment."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from rig import VS, Rig, bundle
+
+from crossfade.rights import rules_by_namespace
+from crossfade.spec.ownership import owners
+from crossfade.spec.rollout import Bundle
+from crossfade.verdict import Outcome
+from crossfade_steps.deploy import READ
+from crossfade_steps.likeness import differs
+from crossfade_steps.loop import conduct
+from crossfade_steps.ports import ObjectKey
+
+POD: dict[str, Any] = {"image": "i", "envFrom": [{"configMapRef": {"name": "model"}}]}
+
+
+def workload(namespace: str, container: dict[str, Any] = POD) -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "m", "namespace": namespace},
+        "spec": {"selector": {"matchLabels": {"app": "m"}},
+                 "template": {"metadata": {"labels": {"app": "m"}},
+                              "spec": {"containers": [{"name": "c", **container}]}}},
+    }  # fmt: skip
+
+
+def config(namespace: str, model: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "data": {"MODEL": model},
+            "metadata": {"name": "model", "namespace": namespace}}  # fmt: skip
+
+
+def service(namespace: str | None, name: str = "m") -> dict[str, Any]:
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata,
+            "spec": {"selector": {"app": "m"}}}  # fmt: skip
+
+
+def route(*hosts: str) -> dict[str, Any]:
+    routes = [{"destination": {"host": host, "port": {"number": 80}},
+               "headers": {"response": {"set": {"version": f"v{i + 1}"}}},
+               "weight": 0 if i else 100} for i, host in enumerate(hosts)]  # fmt: skip
+    return {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": "route", "namespace": "default"},
+            "spec": {"hosts": ["x"], "http": [{"route": routes}]}}  # fmt: skip
+
+
+def configured(base: str, candidate: str) -> Bundle:
+    """Two Deployments that differ in nothing but the ConfigMap that each reads."""
+    hosts = ("m.base.svc.cluster.local", "m.cand.svc.cluster.local")
+    parts = [
+        part
+        for namespace, model in (("base", base), ("cand", candidate))
+        for part in (config(namespace, model), workload(namespace), service(namespace))
+    ]
+    update = {"deploy": (*parts, route(*hosts)), "verify": None}
+    return bundle(promote=False).model_copy(update=update)
+
+
+@pytest.mark.parametrize(
+    ("have", "want", "expected"),
+    [
+        ({"limits": {"cpu": "500m"}}, {"limits": {"cpu": 0.5}}, False),
+        ({"limits": {"memory": "1Gi"}}, {"limits": {"memory": "1024Mi"}}, False),
+        ({"limits": {"cpu": "1"}}, {"limits": {"cpu": 1}}, False),
+        ({"limits": {"cpu": "1"}}, {"limits": {"cpu": 2}}, True),
+        ({"args": ["a"]}, {"args": ["a"], "env": [], "resources": {}}, False),
+        ({"value": "1000"}, {"value": "1e3"}, True),
+        ({"value": "x"}, {"value": ""}, True),
+    ],
+)
+def test_an_amount_may_be_written_in_another_way(have: Any, want: Any, expected: bool) -> None:
+    assert differs({"spec": have}, {"spec": want}) is expected
+
+
+def test_a_candidate_s_config_map_is_brought_to_its_document_and_its_pods_start_anew() -> None:
+    rig = Rig(configured("m1", "m3"))
+    for manifest in configured("m1", "m2").deploy:
+        rig.store.create(manifest)
+    key = ObjectKey("apps", "Deployment", "cand", "m")
+    seen: list[Any] = []
+    rig.at(1, lambda: seen.append((
+        (rig.store.get(ObjectKey("", "ConfigMap", "cand", "model")) or {})["data"],
+        (rig.store.get(key) or {})["spec"]["template"]["metadata"].get("annotations", {}),
+    )))  # fmt: skip
+
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+    assert seen[0][0] == {"MODEL": "m3"}
+    assert READ in seen[0][1]
+
+
+def test_the_baseline_s_config_map_is_left_as_it_is() -> None:
+    rig = Rig(configured("m1", "m3"))
+    for manifest in configured("m0", "m3").deploy:
+        rig.store.create(manifest)
+
+    conduct(rig.run)
+
+    stored = rig.store.get(ObjectKey("", "ConfigMap", "base", "model")) or {}
+    assert stored["data"] == {"MODEL": "m0"}
+    assert any("ConfigMap base/model exists and differs" in note for note in rig.run.notes)
+
+
+def test_what_pods_read_belongs_to_the_model() -> None:
+    assert conduct(Rig(configured("m1", "m3")).run).outcome is Outcome.PROMOTED
+    assert conduct(Rig(configured("m1", "m1")).run).outcome is Outcome.KEPT
+
+
+def test_the_account_may_bring_what_only_the_candidate_reads() -> None:
+    rules = rules_by_namespace(configured("m1", "m3"))
+
+    def verbs(namespace: str) -> set[str]:
+        return {verb for rule in rules[namespace] if rule["resources"] == ["configmaps"]
+                for verb in rule["verbs"]}  # fmt: skip
+
+    assert verbs("cand") == {"get", "create", "patch"}
+    assert verbs("base") == {"get", "create"}
+
+
+def test_a_service_without_a_namespace_is_of_the_rollout_s() -> None:
+    found = owners("web.default.svc.cluster.local",
+                   [service(None, "web"), workload("default")], "default")  # fmt: skip
+
+    assert found == ("Deployment/default/m",)
+
+
+def predictors(*models: str) -> dict[str, Any]:
+    found = [
+        {"name": name, "graph": {"name": "c", "modelUri": model}, "replicas": i + 1}
+        for i, (name, model) in enumerate(zip(("main", "canary"), models, strict=True))
+    ]
+    return {"apiVersion": "machinelearning.seldon.io/v1", "kind": "SeldonDeployment",
+            "metadata": {"name": "iris", "namespace": "default"},
+            "spec": {"predictors": found}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("models", "outcome"), [(("a", "b"), Outcome.PROMOTED), (("a", "a"), Outcome.KEPT)]
+)
+def test_two_predictors_of_one_deployment_are_two_models(
+    models: tuple[str, str], outcome: Outcome
+) -> None:
+    hosts = [f"iris-{name}.default.svc.cluster.local" for name in ("main", "canary")]
+    update = {"deploy": (predictors(*models), route(*hosts)), "verify": None}
+    rig = Rig(bundle(promote=False).model_copy(update=update))
+
+    assert conduct(rig.run).outcome is outcome
+
+
+def test_an_unchanged_candidate_that_serves_is_not_replaced() -> None:
+    """Its manifest says ``cpu: 1``, and ``"1"`` is stored: nothing would change."""
+    pod = {"image": "i", "resources": {"limits": {"cpu": 1}}}
+    hosts = ("m.base.svc.cluster.local", "m.cand.svc.cluster.local")
+    other = copy.deepcopy(pod) | {"image": "j"}
+    parts = (workload("base", pod), service("base"), workload("cand", other), service("cand"))
+    update = {"deploy": (*parts, route(*hosts)), "verify": None}
+    rig = Rig(bundle(promote=False).model_copy(update=update))
+    for manifest in copy.deepcopy(update["deploy"]):
+        if manifest["kind"] == "Deployment":
+            container = manifest["spec"]["template"]["spec"]["containers"][0]
+            container["resources"]["limits"]["cpu"] = "1"
+        rig.store.create(manifest)
+    rig.store.patch(VS, [{"op": "replace", "path": f"/spec/http/0/route/{i}/weight", "value": w}
+                         for i, w in enumerate((0, 100))])  # fmt: skip
+
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
