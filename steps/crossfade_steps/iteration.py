@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from crossfade import policies, record
-from crossfade.errors import BackendError
-from crossfade.verdict import Decision, Observation, Outcome, as_ordered
-from crossfade_steps.ports import RouteState
+from crossfade.verdict import Decision, Observation, as_ordered
+from crossfade_steps.applying import Progress, applied_to, apply, patiently, put_back, resume
 from crossfade_steps.reading import observe
-from crossfade_steps.run import Run, Stopped
-from crossfade_steps.versions import not_ready
+from crossfade_steps.run import Run
 from crossfade_steps.watching import Alarmed, Watch, scrape_seconds
 
 LATE_SECONDS = 5.0
-MOST_DRIFTS = 3
-"""How often weights that somebody else changed are put back before the run is contested."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is: iterations decided, weights expected, the policy's state, and more.
-
-    ``held_seconds`` is how long pauses and absences have held the schedule back.
-    """
-
-    iterations: int
-    weights: dict[str, int]
-    state: Mapping[str, Any]
-    decision: Decision | None
-    drifts: int = 0
-    held_seconds: float = 0.0
 
 
 def iterate(run: Run, start: float) -> Decision:
@@ -46,58 +27,8 @@ def iterate(run: Run, start: float) -> Decision:
     while progress.decision is None or progress.decision.outcome is None:
         progress = evaluate(run, progress, progress.iterations + 1, start)
         assert progress.decision is not None, "an iteration decides"
-        progress = replace(progress, weights=apply(run, progress.decision))
+        progress = applied_to(progress, apply(run, progress.decision))
     return progress.decision
-
-
-def resume(run: Run) -> Progress:
-    """Return where the record ends; a decision in it is applied if need be, never made again.
-
-    Raises ``Stopped`` when a decision was not applied yet and the weights are neither those before
-    it nor those after it: then somebody else writes them.
-    """
-    progress, applied = recorded(run)
-    if progress.decision is not None and not applied:
-        progress = replace(progress, weights=_apply_late(run, progress.decision))
-    return progress
-
-
-def recorded(run: Run) -> tuple[Progress, bool]:
-    """Return where the record ends, and whether its last decision is known to be applied."""
-    entries = run.record.entries()
-    drifts = len(record.of_type(entries, "put-back"))
-    moved = [*record.of_type(entries, "paused"), *record.of_type(entries, "late")]
-    held = sum(float(entry["seconds"]) for entry in moved)
-    last = record.last(entries, "decision")
-    if last is None:
-        return Progress(0, dict(run.router.read().weights), {}, None, drifts, held), True
-    _, decision, state = record.read_decision(last)
-    weights = _applied(entries, decision)
-    applied = weights is not None
-    return Progress(decision.iteration, weights or {}, state, decision, drifts, held), applied
-
-
-def _applied(entries: Sequence[record.Entry], decision: Decision) -> dict[str, int] | None:
-    """Return the weights that are in force since the decision, None when it is not known."""
-    for entry in reversed(entries):
-        if entry["type"] == "decision":
-            return None
-        if entry["type"] == "applied" and entry["iteration"] == decision.iteration:
-            return {name: int(weight) for name, weight in entry["weights"].items()}
-        if entry["type"] == "not-applied" and entry["iteration"] == decision.iteration:
-            return dict(decision.old)
-    return None
-
-
-def _apply_late(run: Run, decision: Decision) -> dict[str, int]:
-    weights = dict(run.router.read().weights)
-    if weights not in (dict(decision.old), dict(decision.weights)):
-        raise Stopped(
-            Outcome.CONTESTED,
-            f"weights are {weights}, neither {dict(decision.old)} nor {dict(decision.weights)} "
-            f"as before and after iteration {decision.iteration}",
-        )
-    return apply(run, decision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,23 +55,29 @@ def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
     try:
         held = run.wait_until(due, _watch(run, turn, due, seen))
     except Alarmed:
-        last = replace(seen[-1], sticky=run.router.read().sticky)
-        decision, state = _decided(run, last, progress.state)
+        decision, state = _decided(run, seen[-1], progress.state)
         return replace(progress, iterations=k, state=state, decision=decision)
     if held:
         run.record.append(record.paused(held))
     late = _late(run, due + held, interval)
     if late:
         run.record.append(record.late(late))
-    route, disturbed = _put_back(run, progress.weights, progress.drifts)
-    drifts = progress.drifts + (disturbed > 0)
+    route, disturbed = put_back(run, progress)
     observation = _observed(run, replace(turn, weights=route.weights), _budget(interval))
     observation = replace(observation, disturbed=round(disturbed, 3), sticky=route.sticky,
-                          order=run.order())  # fmt: skip
+                          order=run.order(), also=_also(run, progress, turn))  # fmt: skip
     decision, state = _decided(run, observation, progress.state)
-    return Progress(
-        k, progress.weights, state, decision, drifts, progress.held_seconds + held + late
-    )
+    return replace(
+        progress, iterations=k, weights=dict(route.weights), tried=None, state=state,
+        decision=decision, drifts=progress.drifts + (disturbed > 0),
+        held_seconds=progress.held_seconds + held + late,
+    )  # fmt: skip
+
+
+def _also(run: Run, progress: Progress, turn: Turn) -> tuple[Mapping[str, int], ...]:
+    """Return which weights were in force in the window, too: a decision may be written late."""
+    seen = window(run, turn.start, turn.state)
+    return () if seen is None else progress.within(seen[0])
 
 
 def _late(run: Run, due: float, interval: float) -> float:
@@ -158,11 +95,12 @@ def _watch(run: Run, turn: Turn, due: float, seen: list[Observation]) -> Callabl
     if not _watched(run, turn):
         return lambda: None
 
-    def look(budget: float) -> bool:
-        seen[:] = [_observed(run, turn, budget)]
-        return policies.alarmed(run.bundle.policy, run.bundle.experiment, seen[0], turn.state)
+    def look_now(budget: float) -> bool:
+        found = look(run, turn, budget)
+        seen[:] = [] if found is None else [found]
+        return found is not None
 
-    return Watch(run, due, look)
+    return Watch(run, due, look_now)
 
 
 def _watched(run: Run, turn: Turn) -> bool:
@@ -175,9 +113,14 @@ def look(run: Run, turn: Turn, budget_seconds: float) -> Observation | None:
     if not _watched(run, turn):
         return None
     seen = _observed(run, turn, budget_seconds)
-    if not policies.alarmed(run.bundle.policy, run.bundle.experiment, seen, turn.state):
+    if not _alarmed(run, seen, turn):
         return None
-    return replace(seen, sticky=run.router.read().sticky)
+    seen = replace(seen, sticky=patiently(run, run.router.read).sticky)
+    return seen if _alarmed(run, seen, turn) else None
+
+
+def _alarmed(run: Run, seen: Observation, turn: Turn) -> bool:
+    return policies.alarmed(run.bundle.policy, run.bundle.experiment, seen, turn.state)
 
 
 def decide_now(run: Run, seen: Observation, turn: Turn) -> Decision:
@@ -221,44 +164,6 @@ def window(run: Run, start: float, state: Mapping[str, Any]) -> tuple[float, flo
     delay = scrape_seconds(run)
     since = float(state.get("until") or start - delay)
     return since, max(since, run.clock.now() - delay)
-
-
-def apply(run: Run, decision: Decision) -> dict[str, int]:
-    """Write the decision's weights, read them back, record and return what is in force.
-
-    A write that fails leaves the old weights in force and is recorded as such: the next iteration
-    starts from them.
-    """
-    try:
-        state = run.router.read()
-        if dict(state.weights) != dict(decision.weights):
-            lacking = not_ready(run, state.weights, decision.weights)
-            if lacking is not None:
-                run.record.append(record.not_applied(decision.iteration, lacking))
-                return dict(state.weights)
-            state = run.router.write(state, decision.weights)
-    except BackendError as error:
-        run.record.append(record.not_applied(decision.iteration, str(error)))
-        return dict(decision.old)
-    entry = record.applied(decision.iteration, state.weights)
-    run.record.append(record.at(entry, run.clock.now()))
-    return dict(state.weights)
-
-
-def _put_back(run: Run, expected: dict[str, int], drifts: int) -> tuple[RouteState, float]:
-    """Put weights back that somebody else changed; return the route, and when it was so (or 0)."""
-    state = run.router.read()
-    if dict(state.weights) == expected:
-        return state, 0.0
-    if drifts >= MOST_DRIFTS:
-        raise Stopped(
-            Outcome.CONTESTED,
-            f"somebody else set the weights to {dict(state.weights)} instead of {expected} "
-            f"for the {drifts + 1}th time",
-        )
-    route = run.router.write(state, expected)
-    run.record.append(record.put_back(state.weights, expected))
-    return route, run.clock.now()
 
 
 def _budget(interval_seconds: int) -> float:

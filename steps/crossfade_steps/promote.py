@@ -49,10 +49,12 @@ def promote(run: Run, plan: Plan) -> str:
     Raises ``BackendError`` when it cannot be completed; traffic is then on a healthy copy.  Raises
     ``Stopped`` when the run must end before anything was promoted.
     """
-    _await_capacity(run, plan.winner)
-    run.raise_alarm()
+    if not _begun(run):  # a promotion under way is not broken off: its copy has all traffic
+        _await_capacity(run, plan.winner)
+        run.raise_alarm()
+        hold(run)
+        enter(run, Phase.PROMOTING, run.only(plan.winner))
     hold(run)
-    enter(run, Phase.PROMOTING, run.only(plan.winner))
     settle(run)
     if not plan.workloads and not plan.routes:
         return f"all traffic is on {plan.winner}'s own copy (no promote documents)"
@@ -68,10 +70,13 @@ def promote(run: Run, plan: Plan) -> str:
 
 def unpromoted(run: Run, winner: str, error: BackendError) -> str:
     """Return the sentence of a promotion that failed, and who serves all traffic then."""
-    last = record.last_phase(run.record.entries())
-    begun = last is not None and last[0] == Phase.PROMOTING
-    serving = "its own copy serves" if begun else "the baseline serves"
+    serving = "its own copy serves" if _begun(run) else "the baseline serves"
     return f"{winner} won but could not be promoted: {error}; {serving} all traffic"
+
+
+def _begun(run: Run) -> bool:
+    last = record.last_phase(run.record.entries())
+    return last is not None and last[0] == Phase.PROMOTING
 
 
 def _await_capacity(run: Run, winner: str) -> None:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from crossfade import record
 from crossfade.errors import BackendError, CrossfadeError, SpecError
+from crossfade.verdict import Outcome
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Run
 
@@ -47,6 +48,11 @@ def who_serves(entries: Sequence[record.Entry]) -> str:
         Phase.VERIFIED: "the promoted model serves all traffic",
     }
     return told.get(Phase(last[0]) if last else Phase.STARTING, "weights are as they were found")
+
+
+def with_who_serves(outcome: Outcome, sentence: str, entries: Sequence[record.Entry]) -> str:
+    """Return the sentence of a cancelled run with who serves then; any other says so itself."""
+    return f"{sentence}: {who_serves(entries)}" if outcome is Outcome.CANCELLED else sentence
 
 
 def settle(run: Run, entries: Sequence[record.Entry] | None = None) -> Mapping[str, int] | None:

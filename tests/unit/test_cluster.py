@@ -143,7 +143,7 @@ def test_what_doctor_asks_for_is_what_the_installation_gives() -> None:
     [
         (record.outcome(Outcome.PROMOTION_FAILED, "not verified", "v2"), "PromotionFailed"),
         (record.put_back({"a": 1, "b": 99}, {"a": 50, "b": 50}), "PutBack"),
-        (record.not_applied(3, "409"), "NotApplied"),
+        (record.not_applied(3, "409", {"v1": 100}), "NotApplied"),
         (record.trouble("deploy", "no"), "Trouble"),
     ],
 )

@@ -67,9 +67,19 @@ def applied(iteration: int, weights: Mapping[str, int]) -> dict[str, Any]:
     return {"type": "applied", "iteration": iteration, "weights": dict(weights)}
 
 
-def not_applied(iteration: int, reason: str) -> dict[str, Any]:
-    """Return the entry that says the weights could not be written."""
-    return {"type": "not-applied", "iteration": iteration, "reason": reason}
+def not_applied(
+    iteration: int,
+    reason: str,
+    weights: Mapping[str, int] | None,
+    tried: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """Return the entry that says the weights are not as decided, and what is in force instead.
+
+    Without ``weights`` that is not known: those from before, or the ``tried`` ones.
+    """
+    return {"type": "not-applied", "iteration": iteration, "reason": reason,
+            "weights": None if weights is None else dict(weights),
+            "tried": None if tried is None else dict(tried)}  # fmt: skip
 
 
 def created(name: str, uid: str) -> dict[str, Any]:

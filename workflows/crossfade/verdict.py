@@ -89,7 +89,8 @@ class Observation:
     ``until`` is the end of the counts' window (seconds since the epoch), 0 where none was read;
     ``disturbed`` is until when somebody else's weights were in force since the last iteration, 0
     where none were; ``sticky`` says that the route pins users to the version they met first.
-    ``order`` is (who, version) where a person has asked to promote one now.
+    ``order`` is (who, version) where a person has asked to promote one now; ``also`` has other
+    weights that were in force in the window.
     """
 
     iteration: int
@@ -101,6 +102,7 @@ class Observation:
     disturbed: float = 0.0
     sticky: bool = False
     order: tuple[str, str] | None = None
+    also: tuple[Mapping[str, int], ...] = ()
 
     def value(self, metric: str, version: str) -> float | None:
         """Return the value read, or None when it is unknown for whatever reason."""

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from crossfade.contract import AWAKE_SECONDS, LONG_INTERVAL
 from crossfade.spec.rollout import Loop
 from crossfade.verdict import Decision
-from crossfade_steps.cluster.stage import Stage
-from crossfade_steps.iteration import Turn, decide_now, look, recorded
+from crossfade_steps.applying import recorded
+from crossfade_steps.cluster.stage import PAUSE, Stage
+from crossfade_steps.iteration import Turn, decide_now, look
 from crossfade_steps.safety import Phase, pin_recorded
 from crossfade_steps.watching import scrape_seconds
 
 MARGIN_SECONDS = 5.0
 """No look begins so shortly before the next pod is awake: that one looks then."""
+LATE_SECONDS = 30.0
+"""After so long without a decision no pod is awake: it is pending, or the workflow is suspended."""
 LEAST_SECONDS, MOST_SECONDS = 2.0, 10.0
 
 
@@ -29,13 +32,13 @@ class Between:
     def broken(self, head: Mapping[str, str]) -> Decision | None:
         """Return the decision that ends the run now, recorded; None while nothing is proven."""
         run, now = self._stage.run, self._stage.run.clock.now()
-        if not self._asleep(head) or now < self._next:
+        if not self._asleep(head) or now < self._next or head.get("control") == PAUSE:
             return None
         every = max(scrape_seconds(run), LEAST_SECONDS)
         self._next = now + every
         pin_recorded(run, self._stage.entries())
         turn, left = self._turn(head)
-        if turn is None or left < AWAKE_SECONDS + MARGIN_SECONDS:
+        if turn is None or -LATE_SECONDS < left < AWAKE_SECONDS + MARGIN_SECONDS:
             return None
         seen = look(run, turn, min(every, MOST_SECONDS))
         if seen is None or not self._asleep(self._stage.store.head()):

@@ -85,11 +85,12 @@ def intended(entries: Entries, state: workflow.State, asked: Stopped | None = No
         reason = _trouble(entries) or "the workflow was ended"
         text = f"{reason} while {winner} was promoted; its own copy serves all traffic"
         return Ended(Outcome.PROMOTION_FAILED, text, winner)
-    if asked is not None:
-        return Ended(asked.outcome, str(asked))
-    if state.shutdown or not state.there:
+    if asked is None and (state.shutdown or not state.there):
         how = f"ended ({state.shutdown})" if state.shutdown else "deleted"
-        return Ended(Outcome.CANCELLED, f"the workflow was {how}: the baseline serves all traffic")
+        asked = Stopped(Outcome.CANCELLED, f"the workflow was {how}")
+    if asked is not None:
+        text = safety.with_who_serves(asked.outcome, str(asked), entries)
+        return Ended(asked.outcome, text)
     text = _trouble(entries) or state.message or "the workflow ended without a decision"
     return Ended(Outcome.FAILED, text)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from crossfade.errors import CrossfadeError
-from crossfade.report.live import weights
+from crossfade.report.live import not_as_decided, weights
 from crossfade_steps.cluster import workflow
 from crossfade_steps.cluster.kube import MANAGER, Kube
 from crossfade_steps.cluster.store import MANAGED, RUN_LABEL, RunStore
@@ -77,7 +77,7 @@ def news(entry: Mapping[str, Any]) -> tuple[str, str, str] | None:
         text = f"somebody else set {weights(entry['found'])}; {weights(entry['weights'])} again"
         return "Warning", "PutBack", text
     if kind == "not-applied":
-        return "Warning", "NotApplied", f"iteration {entry['iteration']}: {entry['reason']}"
+        return "Warning", "NotApplied", f"iteration {entry['iteration']}: {not_as_decided(entry)}"
     if kind == "trouble":
         return "Warning", "Trouble", str(entry["sentence"])
     return None

@@ -22,7 +22,8 @@ from crossfade_steps.cluster.between import Between
 from crossfade_steps.cluster.conclude import conclude
 from crossfade_steps.cluster.stage import ABORT, Stage, aborted
 from crossfade_steps.ports import Clock
-from crossfade_steps.safety import Phase
+from crossfade_steps.run import Stopped
+from crossfade_steps.safety import Phase, with_who_serves
 
 POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 25.0
@@ -91,8 +92,7 @@ def watch_over(stage: Stage) -> Mapping[str, str]:
             if decision is not None:
                 return _rolled_back(stage, decision)
             if asked.seconds(_unheard(head)) >= PATIENCE_SECONDS:
-                stop = aborted(head)
-                stage.store.append_once(record.concluded(stop.outcome, str(stop), None))
+                _stopped(stage, aborted(head))
                 return _concluded(stage)
         except CrossfadeError as error:
             print(f"guard: {error}", flush=True)
@@ -108,6 +108,11 @@ def _beat(stage: Stage) -> None:
 def _unheard(head: Mapping[str, str]) -> bool:
     """Return whether an abort waits for a step; a promotion under way is not broken off."""
     return head.get("control") == ABORT and head.get("phase") not in PROMOTION
+
+
+def _stopped(stage: Stage, stop: Stopped) -> None:
+    text = with_who_serves(stop.outcome, str(stop), stage.entries())
+    stage.store.append_once(record.concluded(stop.outcome, text, None))
 
 
 def _rolled_back(stage: Stage, decision: Decision) -> Mapping[str, str]:

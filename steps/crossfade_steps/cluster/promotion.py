@@ -13,8 +13,10 @@ from crossfade_steps.cluster import workflow
 from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
 from crossfade_steps.cluster.stage import Stage
 from crossfade_steps.iteration import window
+from crossfade_steps.ports import ObjectKey
 from crossfade_steps.reading import observe
-from crossfade_steps.run import Ended
+from crossfade_steps.run import Ended, Stopped
+from crossfade_steps.safety import with_who_serves
 
 APPROVAL = "approval"
 POLL_SECONDS = 2.0
@@ -79,10 +81,10 @@ def watch(stage: Stage) -> Mapping[str, str]:
     last = record.last(entries, "decision")
     state: Mapping[str, Any] = {} if last is None else record.read_decision(last)[2]
     key = workflow.key(stage.namespace, stage.store.run)
-    while not workflow.answered(stage.kube.get(key), APPROVAL):
+    while not _answered(stage, key):
         stop = run.alarm()
         if stop is not None:
-            return _ended(stage, Ended(stop.outcome, str(stop)))
+            return _stopped(stage, stop)
         if run.clock.now() >= due:
             due += interval
             missed, state = _missed(stage, entries, state)
@@ -92,8 +94,22 @@ def watch(stage: Stage) -> Mapping[str, str]:
         run.clock.sleep(POLL_SECONDS)
     stop = run.alarm()
     if stop is not None:
-        return _ended(stage, Ended(stop.outcome, str(stop)))
+        return _stopped(stage, stop)
     return {"summary": "approval was answered, no alarm"}
+
+
+def _answered(stage: Stage, key: ObjectKey) -> bool:
+    """Return whether a person has answered; the API's absence is no answer, and ends no run."""
+    try:
+        return workflow.answered(stage.kube.get(key), APPROVAL)
+    except BackendError as error:
+        print(f"watch: {error}", flush=True)
+        return False
+
+
+def _stopped(stage: Stage, stop: Stopped) -> Mapping[str, str]:
+    text = with_who_serves(stop.outcome, str(stop), stage.entries())
+    return _ended(stage, Ended(stop.outcome, text))
 
 
 def _ended(stage: Stage, ended: Ended | None = None) -> Mapping[str, str]:

@@ -151,7 +151,7 @@ def _ready_seconds(bundle: Bundle) -> float:
 def aborted(head: Mapping[str, str]) -> Stopped:
     """Return how a run ends that somebody aborted."""
     who = head.get("control-by") or "somebody"
-    return Stopped(Outcome.CANCELLED, f"aborted by {who}: the baseline serves all traffic")
+    return Stopped(Outcome.CANCELLED, f"aborted by {who}")
 
 
 class Control:

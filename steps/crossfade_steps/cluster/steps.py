@@ -15,13 +15,14 @@ from crossfade.report.page import page
 from crossfade.verdict import Decision, Outcome
 from crossfade_steps import deploy as deploying
 from crossfade_steps import loop, safety, versions
+from crossfade_steps.applying import resume
 from crossfade_steps.beginning import beginning
 from crossfade_steps.cluster import doctor, guard, load, promotion, rejected
 from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
 from crossfade_steps.cluster.stage import Stage, facts_of, labels_of
 from crossfade_steps.cluster.store import RUN_LABEL, RunStore
 from crossfade_steps.freeing import free_candidates
-from crossfade_steps.iteration import evaluate, iterate, resume
+from crossfade_steps.iteration import evaluate, iterate
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Ended, EndedElsewhere, Run, Stopped
 from crossfade_steps.safety import Phase
@@ -262,7 +263,8 @@ def _concluded(stage: Stage, ended: Ended) -> dict[str, str]:
 def stopped(stage: Stage, step: str, stop: Stopped) -> Outputs:
     """Record why the run must end now; the workflow goes on to restore the weights."""
     if not isinstance(stop, EndedElsewhere):
-        stage.store.append_once(record.concluded(stop.outcome, str(stop), None))
+        text = safety.with_who_serves(stop.outcome, str(stop), stage.entries())
+        stage.store.append_once(record.concluded(stop.outcome, text, None))
     return {"action": contract.RESTORE_NOW, "summary": str(stop), "next": "0", "pause": "1s"}
 
 

@@ -40,8 +40,15 @@ def line(entries: Sequence[Entry]) -> str | None:
         _, decision, _ = record.read_decision(entry)
         return f"iteration {decision.iteration}/{experiment.iterations}: {decision.reason}"
     if entry["type"] == "not-applied":
-        return f"iteration {entry['iteration']}: weights not written: {entry['reason']}"
+        return f"iteration {entry['iteration']}: {not_as_decided(entry)}"
     return None
+
+
+def not_as_decided(entry: Entry) -> str:
+    """Return why weights were not written as decided, and what is in force instead."""
+    found = entry.get("weights")
+    known = f"{weights(found)} are in force" if found else "it is not known which are in force"
+    return f"weights not written as decided, {known}: {entry['reason']}"
 
 
 def weights(values: Mapping[str, int]) -> str:

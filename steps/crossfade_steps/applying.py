@@ -1,0 +1,206 @@
+"""Decided weights are written, and afterwards it is known what is in force: old, new, or which two.
+
+A write whose answer is lost may have been carried out; then both are our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from crossfade import record
+from crossfade.errors import BackendError
+from crossfade.verdict import Decision, Outcome
+from crossfade_steps.ports import RouteState
+from crossfade_steps.run import Run, Stopped
+from crossfade_steps.versions import not_ready
+
+MOST_DRIFTS = 3
+"""How often weights that somebody else changed are put back before the run is contested."""
+PATIENCE_SECONDS, PAUSE_SECONDS = 30.0, 1.0
+MOST_CHANGES = 4
+T = TypeVar("T")
+Weights = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: iterations decided, weights expected, the policy's state, and more.
+
+    ``held_seconds`` is how long pauses and absences have held the schedule back.  ``tried`` are the
+    weights of a write that nobody saw the end of: they may be in force instead.  ``changes`` has
+    the last weights with the time (seconds since the epoch) from which they were in force.
+    """
+
+    iterations: int
+    weights: dict[str, int]
+    state: Mapping[str, Any]
+    decision: Decision | None
+    drifts: int = 0
+    held_seconds: float = 0.0
+    tried: Weights | None = None
+    changes: tuple[tuple[float, Weights], ...] = ()
+
+    def within(self, since: float) -> tuple[Weights, ...]:
+        """Return the weights that were in force at some time after ``since``."""
+        before = [weights for when, weights in self.changes if when <= since]
+        return (*before[-1:], *(weights for when, weights in self.changes if when > since))
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What is in force since a decision; with ``tried`` it is that or ``weights``."""
+
+    weights: dict[str, int]
+    tried: Weights | None = None
+    changes: tuple[tuple[float, Weights], ...] = field(default=())
+
+
+def applied_to(progress: Progress, found: InForce) -> Progress:
+    """Return the progress with what is in force now."""
+    changes = (*progress.changes, *found.changes)[-MOST_CHANGES:]
+    return replace(progress, weights=found.weights, tried=found.tried, changes=changes)
+
+
+def apply(run: Run, decision: Decision) -> InForce:
+    """Write the decision's weights, read them back, record and return what is in force.
+
+    Where a candidate that is to get more is not ready, what lowers another one is written all the
+    same: nobody waits for capacity to be rid of a bad version.  A write that fails is looked after
+    and recorded as what became of it.
+    """
+    wanted, lacking = dict(decision.weights), None
+    try:
+        state = run.router.read()
+        if dict(state.weights) != wanted:
+            lacking = not_ready(run, state.weights, wanted)
+            wanted = wanted if lacking is None else lowered(run, state.weights, wanted)
+        if dict(state.weights) != wanted:
+            state = run.router.write(state, wanted)
+    except BackendError as error:
+        return _failed(run, decision, wanted, error)
+    return _recorded(run, decision, dict(state.weights), lacking)
+
+
+def lowered(run: Run, old: Weights, new: Weights) -> dict[str, int]:
+    """Return what of a change takes no capacity: every candidate has the least of both."""
+    weights = {name: min(old[name], new[name]) for name in new}
+    weights[run.baseline] += 100 - sum(weights.values())
+    return weights
+
+
+def _recorded(
+    run: Run, decision: Decision, weights: dict[str, int], lacking: str | None
+) -> InForce:
+    entry = record.applied(decision.iteration, weights)
+    if lacking is not None:
+        entry = record.not_applied(decision.iteration, lacking, weights)
+    now = run.clock.now()
+    run.record.append(record.at(entry, now))
+    return InForce(weights, changes=((now, weights),))
+
+
+def _failed(run: Run, decision: Decision, wanted: Weights, error: BackendError) -> InForce:
+    """Look what became of a write that did not answer, and record it: unknown is not "old"."""
+    try:
+        now = dict(run.router.read().weights)
+    except BackendError:
+        entry = record.not_applied(decision.iteration, str(error), None, wanted)
+        run.record.append(record.at(entry, run.clock.now()))
+        return InForce(dict(decision.old), wanted)
+    if now == wanted and now != dict(decision.old):
+        return _recorded(run, decision, now, None if now == dict(decision.weights) else str(error))
+    return _recorded(run, decision, dict(decision.old), str(error))
+
+
+def recorded(run: Run) -> tuple[Progress, bool]:
+    """Return where the record ends, and whether its last decision is known to be applied."""
+    entries = run.record.entries()
+    drifts = len(record.of_type(entries, "put-back"))
+    moved = [*record.of_type(entries, "paused"), *record.of_type(entries, "late")]
+    held = sum(float(entry["seconds"]) for entry in moved)
+    last = record.last(entries, "decision")
+    if last is None:
+        return Progress(0, dict(run.router.read().weights), {}, None, drifts, held), True
+    _, decision, state = record.read_decision(last)
+    found = _in_force(entries, decision)
+    progress = Progress(decision.iteration, {}, state, decision, drifts, held)
+    changes = tuple((float(entry["at"]), dict(entry["weights"])) for entry in entries
+                    if entry["type"] in ("applied", "not-applied")
+                    and entry.get("weights") and "at" in entry)  # fmt: skip
+    progress = replace(progress, changes=changes[-MOST_CHANGES:])
+    return (progress, False) if found is None else (applied_to(progress, found), True)
+
+
+def _in_force(entries: Sequence[record.Entry], decision: Decision) -> InForce | None:
+    """Return what is in force since the decision, None when nothing was recorded of it."""
+    for entry in reversed(entries):
+        if entry["type"] == "decision":
+            return None
+        if entry.get("iteration") != decision.iteration:
+            continue
+        if entry["type"] in ("applied", "not-applied"):
+            weights = entry.get("weights")
+            return InForce(dict(weights or decision.old), entry.get("tried"))
+    return None
+
+
+def resume(run: Run) -> Progress:
+    """Return where the record ends; a decision in it is applied if need be, never made again.
+
+    Raises ``Stopped`` when a decision was not applied yet and the weights are neither those before
+    it nor those after it: then somebody else writes them.
+    """
+    progress, applied = recorded(run)
+    if progress.decision is not None and not applied:
+        progress = applied_to(progress, _apply_late(run, progress.decision))
+    return progress
+
+
+def _apply_late(run: Run, decision: Decision) -> InForce:
+    weights, old, new = dict(run.router.read().weights), dict(decision.old), dict(decision.weights)
+    if weights not in (old, new, lowered(run, old, new)):
+        raise Stopped(
+            Outcome.CONTESTED,
+            f"weights are {weights}, neither {old} nor {new} "
+            f"as before and after iteration {decision.iteration}",
+        )
+    return apply(run, decision)
+
+
+def put_back(run: Run, progress: Progress) -> tuple[RouteState, float]:
+    """Put weights back that somebody else changed; return the route, and when it was so (or 0).
+
+    Raises ``Stopped`` when they were put back too often, ``BackendError`` when nobody can tell
+    them for half a minute.
+    """
+    state = patiently(run, run.router.read)
+    if dict(state.weights) == progress.weights:
+        return state, 0.0
+    if progress.tried is not None and dict(state.weights) == dict(progress.tried):
+        entry = record.applied(progress.iterations, state.weights)
+        run.record.append(record.at(entry, run.clock.now()))
+        return state, 0.0  # it was our own write after all
+    if progress.drifts >= MOST_DRIFTS:
+        raise Stopped(
+            Outcome.CONTESTED,
+            f"somebody else set the weights to {dict(state.weights)} instead of "
+            f"{progress.weights} for the {progress.drifts + 1}th time",
+        )
+    route = patiently(run, lambda: run.router.write(run.router.read(), progress.weights))
+    run.record.append(record.put_back(state.weights, progress.weights))
+    return route, run.clock.now()
+
+
+def patiently(run: Run, ask: Callable[[], T]) -> T:
+    """Return an answer that may take several tries: the API's short absence ends no run."""
+    until = run.clock.now() + PATIENCE_SECONDS
+    while True:
+        try:
+            return ask()
+        except BackendError:
+            if run.clock.now() >= until:
+                raise
+            run.raise_alarm()
+            run.clock.sleep(PAUSE_SECONDS)
