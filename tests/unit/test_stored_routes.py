@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rig import VS, Rig, bundle, deployment, route
 
+from crossfade.routes import identities, resolve, resolve_known
 from crossfade.routes.additions import missing
 from crossfade.verdict import Outcome
 from crossfade_steps.loop import conduct
@@ -126,3 +127,20 @@ def test_a_sole_predictor_keeps_all_traffic_when_another_one_is_added() -> None:
         {"op": "add", "path": "/spec/predictors/0/traffic", "value": 100},
         {"op": "add", "path": "/spec/predictors/-", "value": {"name": "canary", "traffic": 0}},
     ]
+
+
+def test_two_backends_of_one_name_are_told_by_their_namespaces() -> None:
+    def http_route(*namespaces: str | None) -> dict[str, Any]:
+        refs = [{"name": "m", "port": 80, "weight": w, **({"namespace": ns} if ns else {})}
+                for ns, w in zip(namespaces, (90, 10), strict=True)]  # fmt: skip
+        return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+                "metadata": {"name": "r", **({"namespace": "base"} if namespaces[0] else {})},
+                "spec": {"rules": [{"backendRefs": refs}]}}  # fmt: skip
+
+    paths = {f"v{i + 1}": f".spec.rules[0].backendRefs[{i}].weight" for i in range(2)}
+    known = identities(resolve(http_route(None, "cand"), paths).slots)
+
+    assert known["v1"]["namespace"] == ""  # the document leaves it out
+    rule = resolve_known(http_route("cand", "base"), paths, known)
+
+    assert rule.percent() == {"v1": 10, "v2": 90}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from crossfade.routes.httproute import backend
 from crossfade.routes.member import Manifest, Path, pointer
 from crossfade.routes.pinning import same
 from crossfade.spec.source import listed, look, mapped
@@ -16,16 +17,11 @@ from crossfade.spec.source import listed, look, mapped
 Operation = dict[str, Any]
 
 
-def _destination(item: Manifest) -> Any:
+def _destination(item: Manifest, namespace: str) -> Any:
     return item.get("destination")
 
 
-def _backend(item: Manifest) -> Any:
-    return [item.get("group") or "", item.get("kind") or "Service", item.get("namespace"),
-            item.get("name")]  # fmt: skip
-
-
-def _named(item: Manifest) -> Any:
+def _named(item: Manifest, namespace: str) -> Any:
     return item.get("service") or item.get("name")
 
 
@@ -40,14 +36,14 @@ class Shape:
     rules: Path | None
     items: Path
     weight: str
-    identity: Callable[[Manifest], Any]
+    identity: Callable[[Manifest, str], Any]
     match: str = ""
     sole: int | None = None
 
 
 SHAPES = {
     "VirtualService": Shape(("spec", "http"), ("route",), "weight", _destination, "match", 100),
-    "HTTPRoute": Shape(("spec", "rules"), ("backendRefs",), "weight", _backend, "matches"),
+    "HTTPRoute": Shape(("spec", "rules"), ("backendRefs",), "weight", backend, "matches"),
     "TrafficSplit": Shape(None, ("spec", "backends"), "weight", _named),
     "Route": Shape(None, ("spec", "alternateBackends"), "weight", _named),
     "SeldonDeployment": Shape(None, ("spec", "predictors"), "traffic", _named, "", 100),
@@ -107,8 +103,8 @@ def _rule_of(
 
 
 def _among(shape: Shape, items: Sequence[Manifest], wanted: Manifest, namespace: str) -> bool:
-    target = shape.identity(wanted)
-    return any(same(shape.identity(item), target, namespace) for item in items)
+    target = shape.identity(wanted, namespace)
+    return any(same(shape.identity(item, namespace), target, namespace) for item in items)
 
 
 def _namespace(stored: Manifest) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from crossfade.errors import SpecError
 from crossfade.routes.member import (
     Manifest,
@@ -31,8 +33,20 @@ def members(manifest: Manifest, path: Path) -> list[Member]:
         raw = whole_number(manifest, path, look(manifest, (*base, "weight")), most=1_000_000)
         name = look(manifest, (*base, "name"))
         weight = 1 if raw is None else raw
-        found.append(Member((*base, "weight"), raw, weight, (*base, "name"), name, str(name)))
+        whole = backend(look(manifest, base), str(look(manifest, ("metadata", "namespace")) or ""))
+        found.append(
+            Member((*base, "weight"), raw, weight, (*base, "name"), name, str(name), whole)
+        )
     return found
+
+
+def backend(reference: Any, namespace: str) -> dict[str, Any]:
+    """Return what a backendRef names, with the API's defaults filled in (BackendObjectReference).
+
+    ``namespace`` is the route's own: two models of one name may be in two namespaces.
+    """
+    defaults = {"group": "", "kind": "Service", "namespace": namespace, "name": None, "port": None}
+    return {key: look(reference, (key,)) or default for key, default in defaults.items()}
 
 
 def host(member: Member) -> tuple[str, int] | None:

@@ -23,7 +23,8 @@ class Member:
     """One weighted destination of a rule.
 
     ``raw`` is the weight as written, None when absent; ``weight`` is what that means.  The value
-    at ``identity_path`` is what a patch tests first, so that a reordered list is never hit.
+    at ``identity_path`` is what a patch tests first, so that a reordered list is never hit.  Where
+    it alone does not tell two destinations apart, ``whole`` does.
     """
 
     path: Path
@@ -32,6 +33,12 @@ class Member:
     identity_path: Path
     identity: Any
     label: str
+    whole: Any = None
+
+    @property
+    def known_by(self) -> Any:
+        """Return what tells the destination from every other one."""
+        return self.identity if self.whole is None else self.whole
 
 
 def parse_field_path(text: str) -> Path:

@@ -20,7 +20,7 @@ References = Mapping[str, str | None]
 def identities(members: Mapping[str, Member | None]) -> dict[str, Any]:
     """Return what each version's destination is known by; only those that stand in a list."""
     return {
-        version: member.identity
+        version: member.known_by
         for version, member in members.items()
         if member is not None and any(isinstance(part, int) for part in member.path)
     }
@@ -29,13 +29,14 @@ def identities(members: Mapping[str, Member | None]) -> dict[str, Any]:
 def same(one: Any, other: Any, namespace: str) -> bool:
     """Return whether two identities are of one destination of an object in a namespace.
 
-    A host may be written shorter, and a port left out.
+    A host may be written shorter, a port and a document's own namespace left out.
     """
     if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
         return bool(one == other)
     hosts = [full_host(str(side.get("host", "")), namespace) for side in (one, other)]
     ports = [look(side, ("port", "number")) for side in (one, other)]
-    rest = [{k: v for k, v in side.items() if k not in ("host", "port")} for side in (one, other)]
+    rest = [{k: v or (namespace if k == "namespace" else v) for k, v in side.items()
+             if k not in ("host", "port")} for side in (one, other)]  # fmt: skip
     return hosts[0] == hosts[1] and rest[0] == rest[1] and (None in ports or ports[0] == ports[1])
 
 
@@ -104,7 +105,7 @@ def _placed(
     except SpecError:
         return None
     namespace = str(look(manifest, ("metadata", "namespace")) or "default")
-    own = {v: [m for m in members if same(m.identity, known, namespace)]
+    own = {v: [m for m in members if same(m.known_by, known, namespace)]
            for v, known in wanted.items()}  # fmt: skip
     if any(len(found) != 1 for found in own.values()):
         return None
