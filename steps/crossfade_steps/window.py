@@ -1,59 +1,115 @@
-"""Read what a metric counts at both exact ends of a window, series by series."""
+"""Read what a metric counts between both exact ends of a window, series by series."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-from crossfade.counting import Counting, Series, counted, counting, increments
+from crossfade.counting import Counting, counted, counting
 from crossfade.errors import BackendError
+from crossfade.growth import (
+    Key,
+    Labels,
+    Last,
+    Point,
+    Resets,
+    Samples,
+    Series,
+    increments,
+    restarts,
+)
 from crossfade.verdict import Counts
+from crossfade_steps.samples import Ask, Store, cut, last, points_at, value_at
 
-Ask = Callable[[str, float, float], Any]
-"""Answers a selector, a time (seconds since the epoch) and how far to look back from it (seconds,
-0 for as far as is usual) with the samples of its series around that time.
-
-The answer is a body of ``/api/v1/query`` for a range: ``values`` are (time, value), ascending.
-"""
+__all__ = ["LOOK_BACK", "read_counts", "value_at"]
+LOOK_BACK = 60.0
+"""How long before an end of a window, in seconds, the last scrape may be."""
 GONE_SECONDS = 300.0
 """After how long without a sample a series is gone for good."""
 FAR_SECONDS = 3600.0
 """How long a series may have been away and still go on from where it was."""
 
 
-def read_counts(ask: Ask, query: str, since: float, until: float) -> Counts | None:
+@dataclass(slots=True)
+class _Counter:
+    """A counter that is read: each series' last point so far, and how much it grew.
+
+    ``earlier`` are the last samples of those that were there before the window.
+    """
+
+    selector: str
+    so_far: dict[Labels, Point]
+    grown: Series = field(default_factory=dict)
+    earlier: dict[Labels, Point] | None = None
+
+
+@dataclass(slots=True)
+class _Window:
+    """What is known of a window that begins at ``since`` (seconds since the epoch)."""
+
+    store: Store
+    since: float
+    counters: list[_Counter] = field(default_factory=list)
+    resets: dict[Key, list[Point]] = field(default_factory=dict)
+
+    def note(self, before: Iterable[Last], samples: Iterable[Samples]) -> None:
+        """Remember what the samples of all counters say of restarts."""
+        for key, points in restarts(list(zip(before, samples, strict=True))).items():
+            self.resets.setdefault(key, []).extend(points)
+
+
+def read_counts(
+    ask: Ask, query: str, since: float, until: float, back: float = LOOK_BACK
+) -> Counts | None:
     """Return the counts of a window; None for a query that counts nothing known.
 
-    Raises ``BackendError`` with the reason when an end of the window cannot be read.
+    Times in seconds since the epoch; ``back`` is how long before an end its last scrape may be.
+    Raises ``BackendError`` with the reason when the window cannot be read.
     """
     found = counting(query)
     if found is None:
         return None
-    grown = [_grown(ask, found, i, since, until) for i in range(len(found.selectors))]
-    return counted(found.shape, tuple(grown))
+    window = _Window(Store(ask, back), since)
+    ends = _begin(window, found, until)
+    near = max(since, until - back)  # from here on, the samples around the end are all there is
+    for piece in window.store.pieces(found.selectors, since, near):
+        _grow(window, piece)
+    _grow(window, [cut(end, near, until) for end in ends])
+    _end(window, [points_at(end, until, window.resets) for end in ends])
+    return counted(found.shape, tuple(counter.grown for counter in window.counters))
 
 
-def _grown(ask: Ask, found: Counting, i: int, since: float, until: float) -> Series:
-    """Return how much one counter's series grew.
+def _begin(window: _Window, found: Counting, until: float) -> list[Samples]:
+    """Take the counters where the window begins, and return their samples around its end."""
+    begins, ends = (
+        [window.store.around(selector, at) for selector in found.selectors]
+        for at in (window.since, until)
+    )
+    for around in (begins, ends):
+        window.note([{} for _ in around], around)
+    for i, selector in enumerate(found.selectors):
+        before = points_at(begins[i], window.since, window.resets)
+        if not points_at(ends[i], until, window.resets):
+            _check_absent(window, found, i, bool(before), until)
+        window.counters.append(_Counter(selector, before))
+    return ends
+
+
+def _check_absent(window: _Window, found: Counting, i: int, before: bool, until: float) -> None:
+    """Raise ``BackendError`` unless a counter without series at the window's end is known.
 
     Series that are all gone are not zero, their scrapes may fail; but those that count a part of
-    the denominator's are: it is there, or unknown itself.  A series that is new may have been there
-    before its scrapes failed: then it goes on from its last value.
+    the denominator's are: it is there, or unknown itself.
     """
-    selector = found.selectors[i]
-    before, after = (_series(ask(selector, at, 0.0), selector, at) for at in (since, until))
-    if not after and not _may_be_absent(found, i):
+    selector, store = found.selectors[i], window.store
+    if not _may_be_absent(found, i):
         what = "has no sample any more" if before else "matches no series"
         raise BackendError(f"no data: {selector} {what}")
-    if before and not after and not _counts_a_part(found):
-        if _last(ask(selector, until, GONE_SECONDS), selector, until):
-            raise BackendError(f"no data: {selector} has no sample any more")
-        return {}  # gone for good
-    if after.keys() - before.keys():
-        earlier = _last(ask(selector, since, FAR_SECONDS), selector, since)
-        before = {**earlier, **before}
-    return increments(before, after)
+    may_have_been = before or until - window.since > store.back
+    if not may_have_been or _counts_a_part(found):
+        return
+    if store.last_before(selector, until, GONE_SECONDS):
+        raise BackendError(f"no data: {selector} has no sample any more")
 
 
 def _counts_a_part(found: Counting) -> bool:
@@ -66,51 +122,45 @@ def _may_be_absent(found: Counting, i: int) -> bool:
     return i == 0 and found.absent_is_zero
 
 
-def _series(body: Any, selector: str, at: float) -> Series:
-    """Return each series' value at a time, between its scrapes."""
-    read = {labels: value_at(points, at) for labels, points in _points(body, selector)}
-    return {labels: value for labels, value in read.items() if value is not None}
+def _grow(window: _Window, samples: Sequence[Samples]) -> None:
+    """Add what the next samples of all counters say: a restart is one for all of them."""
+    for counter, own in zip(window.counters, samples, strict=True):
+        _recall(window, counter, own)
+    window.note([counter.so_far for counter in window.counters], samples)
+    for counter, own in zip(window.counters, samples, strict=True):
+        _add(counter, own, window.resets)
 
 
-def _last(body: Any, selector: str, at: float) -> Series:
-    """Return each series' last value at or before a time."""
-    found = {}
-    for labels, points in _points(body, selector):
-        known = [value for when, value in points if when <= at and math.isfinite(value)]
-        if known:
-            found[labels] = known[-1]
-    return found
+def _end(window: _Window, values: Sequence[Last]) -> None:
+    """Add what the counters grew by from their last samples to the window's exact end."""
+    for counter, own in zip(window.counters, values, strict=True):
+        points = {labels: [point] for labels, point in own.items()}
+        _recall(window, counter, points)
+        _add(counter, points, {})  # restarts are in samples, and these values are none
 
 
-def _points(
-    body: Any, selector: str
-) -> Iterator[tuple[frozenset[tuple[str, str]], list[tuple[float, float]]]]:
-    data = body.get("data") if isinstance(body, Mapping) else None
-    result = data.get("result") if isinstance(data, Mapping) else None
-    if not isinstance(result, list) or body.get("isPartial"):
-        raise BackendError(f"no counts of {selector}: the answer is not whole")
-    for series in result:
-        try:
-            points = [(float(when), float(value)) for when, value in series["values"]]
-            labels = frozenset((str(k), str(v)) for k, v in series["metric"].items())
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise BackendError(f"no counts of {selector}: a series has no values") from error
-        yield labels, points
+def _add(counter: _Counter, samples: Samples, resets: Resets) -> None:
+    for labels, value in increments(counter.so_far, samples, resets).items():
+        counter.grown[labels] = counter.grown.get(labels, 0.0) + value
+    counter.so_far.update(last(samples))
 
 
-def value_at(points: Sequence[tuple[float, float]], at: float) -> float | None:
-    """Return a counter at a time, by a line between its scrapes around it; None before the first.
+def _recall(window: _Window, counter: _Counter, samples: Samples) -> None:
+    """Find where series go on that are new here, but were there before their scrapes failed."""
+    new = samples.keys() - counter.so_far.keys()
+    if new and counter.earlier is None:
+        counter.earlier = window.store.last_before(counter.selector, window.since, FAR_SECONDS)
+    back = {labels: point for labels, point in (counter.earlier or {}).items() if labels in new}
+    if back:
+        counter.so_far.update(back)
+        _look_back(window, min(when for when, _ in back.values()) - window.store.back)
 
-    Counters of one ratio are often scraped from two places, seconds apart: taken as they were
-    scraped, one of them counts requests that the other one does not, and a small window is mostly
-    that difference.  After the last scrape, and across a restart, the counter stands still.
-    """
-    known = [(when, value) for when, value in points if math.isfinite(value)]
-    earlier = [point for point in known if point[0] <= at]
-    if not earlier:
-        return None
-    (begin, low), later = earlier[-1], [point for point in known if point[0] > at]
-    if not later or later[0][1] < low:
-        return low
-    end, high = later[0]
-    return low + (high - low) * (at - begin) / (end - begin)
+
+def _look_back(window: _Window, begin: float) -> None:
+    """Find what was reset before the window: there is no error again until the first one is."""
+    before: list[dict[Labels, Point]] = [{} for _ in window.counters]
+    selectors = [counter.selector for counter in window.counters]
+    for piece in window.store.pieces(selectors, begin, window.since):
+        window.note(before, piece)
+        for points, own in zip(before, piece, strict=True):
+            points.update(last(own))

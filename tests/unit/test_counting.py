@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crossfade.counting import counted, counting, increments
+from crossfade.counting import counted, counting
+from crossfade.growth import increments
 from crossfade.verdict import Counts, Shape
 
 OWN = 'requests_seconds_count{ns="a"}'
@@ -66,8 +67,10 @@ def series(**values: float) -> dict[frozenset[tuple[str, str]], float]:
 
 def test_a_restart_is_not_evidence() -> None:
     before, after = series(a=100, b=50, gone=7), series(a=110, b=4, fresh=3)
+    points = {labels: (0.0, value) for labels, value in before.items()}
+    samples = {labels: [(10.0, value)] for labels, value in after.items()}
 
-    assert increments(before, after) == series(a=10, b=4, fresh=3)
+    assert increments(points, samples, {}) == series(a=10, b=4, fresh=3)
 
 
 def test_buckets_are_added_by_edge() -> None:

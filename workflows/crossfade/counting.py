@@ -14,6 +14,7 @@ from typing import Any
 import promql_parser
 
 from crossfade.errors import BackendError
+from crossfade.growth import Labels, Series
 from crossfade.verdict import Counts, Shape
 
 RATES = ("rate", "increase")
@@ -149,21 +150,6 @@ def _bare(tree: Any) -> Any:
     return tree
 
 
-Series = dict[frozenset[tuple[str, str]], float]
-
-
-def increments(before: Series, after: Series) -> Series:
-    """Return how much each series grew; one that fell was reset and counts from zero again.
-
-    A series that is new counts from zero too (a pod that started); one that is gone adds nothing.
-    """
-    found = {}
-    for labels, value in after.items():
-        old = before.get(labels, 0.0)
-        found[labels] = value - old if value >= old else value
-    return found
-
-
 def counted(shape: Shape, grown: tuple[Series, ...]) -> Counts:
     """Return a window's counts from the growth of the shape's counters.
 
@@ -172,13 +158,26 @@ def counted(shape: Shape, grown: tuple[Series, ...]) -> Counts:
     totals = [sum(series.values()) for series in grown]
     if shape.kind != "quantile":
         return Counts(total=totals[0], count=totals[1] if len(totals) > 1 else None)
-    by_edge: dict[float, float] = {}
-    for labels, value in grown[0].items():
-        edge = float(dict(labels)["le"])
-        by_edge[edge] = by_edge.get(edge, 0.0) + value
+    by_edge = _by_edge(grown[0])
     edges = sorted(by_edge)
-    if edges and edges[-1] < math.inf:
+    if grown[0] and edges[-1:] != [math.inf]:
         raise BackendError('no counts: the histogram has no bucket le="+Inf"')
     cumulative = tuple(by_edge[edge] for edge in edges)
     finite = tuple(edge for edge in edges if edge < math.inf)
     return Counts(total=cumulative[-1] if cumulative else 0.0, edges=finite, cumulative=cumulative)
+
+
+def _by_edge(grown: Series) -> dict[float, float]:
+    """Return the growth up to each edge that all histograms have which grew.
+
+    Pods of two releases may have other edges: one that only some of them have would count only
+    their values.
+    """
+    histograms: dict[Labels, dict[float, float]] = {}
+    for labels, value in grown.items():
+        edge = float(dict(labels)["le"])
+        own = histograms.setdefault(frozenset(pair for pair in labels if pair[0] != "le"), {})
+        own[edge] = own.get(edge, 0.0) + value  # "1" and "1.0" are the same
+    found = [own for own in histograms.values() if any(own.values())] or [*histograms.values()]
+    common = set[float]().union(*found).intersection(*found)
+    return {edge: sum(own[edge] for own in found) for edge in common}

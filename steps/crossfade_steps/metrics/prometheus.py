@@ -38,13 +38,11 @@ from crossfade_steps.asking import (
     told,
 )
 from crossfade_steps.ports import MetricRequest
-from crossfade_steps.window import read_counts
+from crossfade_steps.window import LOOK_BACK, read_counts
 
 API = "/api/v1/query"
-LOOK_BACK = 60.0
-"""Seconds before a window's end in which a scrape must have been."""
 FEWEST_SCRAPES = 4
-"""How many scrapes fit in there at least, so that one may fail."""
+"""How many scrapes one looks back at least, so that one may fail."""
 OK = 200
 
 
@@ -95,10 +93,10 @@ class Prometheus:
 
     def _counted(self, request: MetricRequest, reading: Reading, where: str) -> Reading:
         """Return the reading with its window's counts, or with why there are none."""
+        ahead = self._settings.scrape_interval or SCRAPE_SECONDS
+        look_back = max(LOOK_BACK, FEWEST_SCRAPES * ahead)
 
         def ask(selector: str, at: float, back: float) -> Any:
-            ahead = self._settings.scrape_interval or SCRAPE_SECONDS
-            back = back or max(LOOK_BACK, FEWEST_SCRAPES * ahead)
             samples = f"{selector}[{math.ceil(back + ahead)}s]"
             answer = self._ask(request.metric, samples, where, at + ahead)
             if answer is None or answer.status_code != OK:
@@ -108,7 +106,7 @@ class Prometheus:
 
         assert request.window is not None, "asked only with a window"
         try:
-            counts = read_counts(ask, reading.query, *request.window)
+            counts = read_counts(ask, reading.query, *request.window, look_back)
         except (requests.RequestException, ValueError, BackendError) as error:
             text = told(error) if isinstance(error, requests.RequestException) else str(error)
             return replace(reading, warnings=(*reading.warnings, f"not counted: {text}"))

@@ -1,0 +1,106 @@
+"""How much counters grew, from sample to sample.
+
+Only the samples in between tell a restart from growth: a counter that was reset in a window may be
+higher at its end than at its beginning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+
+Labels = frozenset[tuple[str, str]]
+Series = dict[Labels, float]
+Point = tuple[float, float]
+"""A time (seconds since the epoch) and a counter's value then."""
+Last = Mapping[Labels, Point]
+Samples = Mapping[Labels, Sequence[Point]]
+"""Each series' points, ascending."""
+Key = tuple[str | None, Labels]
+Resets = Mapping[Key, Sequence[Point]]
+"""When something was reset, and up to which value a counter of it then counts from zero."""
+
+NEVER: Point = (-math.inf, 0.0)
+TARGET = ("job", "instance", "namespace", "pod", "container")
+"""Labels that series of one process have in common."""
+PARTS = ("_sum", "_count", "_bucket")
+
+
+def increments(before: Last, samples: Samples, resets: Resets) -> Series:
+    """Return how much each series grew from its point before, over one sample after another.
+
+    One that was reset counts from zero again, and so does one that is new (a pod that started).
+    One that is gone grew up to its last sample.
+    """
+    found: Series = {}
+    for labels, points in samples.items():
+        low, grown, own = before.get(labels, NEVER), 0.0, resets_of(labels, resets)
+        for high in points:
+            grown += high[1] if was_reset(low, high, own) else high[1] - low[1]
+            low = high
+        found[labels] = grown
+    return found
+
+
+def resets_of(labels: Labels, resets: Resets) -> list[Point]:
+    """Return what ``resets`` says of one series."""
+    return [point for key in _keys(labels) for point in resets.get(key, ())]
+
+
+def was_reset(low: Point, high: Point, resets: Sequence[Point]) -> bool:
+    """Return whether a counter began anew between two samples: it fell, or ``resets`` says so."""
+    if high[1] < low[1] or not resets:
+        return high[1] < low[1]
+    return any(low[0] < when <= high[0] and high[1] <= bound for when, bound in resets)
+
+
+def restarts(counters: Sequence[tuple[Last, Samples]]) -> dict[Key, list[Point]]:
+    """Return what was reset when, from all counters of a query, each with its points before.
+
+    A restart resets all counters of a process, but one that had counted little may be higher again
+    when it is next seen: alone, it would seem to have grown while the others began anew.  Parts of
+    one histogram or summary are reset together.  Counters of one process are taken to be unless
+    one of them counted more than those that fell did since: series can also be removed one by one,
+    and then the life of all others would be counted again.
+    """
+    found: dict[Key, list[Point]] = {}
+    fallen: dict[tuple[Key, float], float] = {}
+    for labels, low, (when, value) in _events(counters):
+        if value < low[1]:
+            own, process = _keys(labels)
+            found.setdefault(own, []).append((when, math.inf))
+            fallen[process, when] = max(value, fallen.get((process, when), 0.0))
+    if not fallen:
+        return found
+    for labels, _, (when, value) in _events(counters):
+        process = _keys(labels)[1]
+        if value > fallen.get((process, when), math.inf):
+            del fallen[process, when]
+    for (key, when), bound in fallen.items():
+        found.setdefault(key, []).append((when, bound))
+    return found
+
+
+def _events(counters: Sequence[tuple[Last, Samples]]) -> Iterator[tuple[Labels, Point, Point]]:
+    """Yield the steps of all that counts events: a sum of values may fall, and has other units."""
+    for before, samples in counters:
+        counts = {labels: points for labels, points in samples.items()
+                  if not dict(labels).get("__name__", "").endswith("_sum")}  # fmt: skip
+        for labels, points in counts.items():
+            low = before.get(labels, NEVER)
+            for high in points:
+                yield labels, low, high
+                low = high
+
+
+@lru_cache(maxsize=10_000)
+def _keys(labels: Labels) -> tuple[Key, Key]:
+    """Return what a series is a part of, and the process that it comes from."""
+    named = dict(labels)
+    name = named.pop("__name__", "")
+    named.pop("le", None)
+    rest = frozenset(named.items())
+    process = frozenset(pair for pair in rest if pair[0] in TARGET)
+    family = next((name.removesuffix(part) for part in PARTS if name.endswith(part)), name)
+    return (family, rest), (None, process or rest)
