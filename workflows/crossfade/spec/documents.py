@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from crossfade.errors import Finding, Severity
+from crossfade.spec.rollout import Bundle, JobLoad
 from crossfade.spec.source import Document, field_path
 from crossfade.spec.source import Path as FieldPath
 
@@ -197,6 +198,13 @@ def _items(document: Document) -> Iterator[Document]:
         prefix = ("items", i)
         lines = {p[2:]: line for p, line in document.lines.items() if p[:2] == prefix}
         yield Document(document.file, item, lines)
+
+
+def documents_of(bundle: Bundle) -> tuple[Document, ...]:
+    """Return the manifests of a bundle as documents, for what judges documents; of no file."""
+    manifests = [*bundle.deploy, *(m for group in bundle.promote.values() for m in group)]
+    manifests += [job for load in bundle.load if isinstance(load, JobLoad) for job in load.jobs]
+    return tuple(item for m in manifests for item in _items(Document("", m, inline=True)))
 
 
 def _error(file: str, message: str, *, line: int = 0, hint: str = "") -> Finding:
