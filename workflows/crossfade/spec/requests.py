@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+
 from crossfade.spec.rollout import Bundle, FeedbackLoad, FortioLoad, JobLoad, Manifest, Verify
 from crossfade.spec.source import listed
 
@@ -22,7 +24,8 @@ def proving_request(bundle: Bundle) -> Verify | None:
         return bundle.verify
     for load in bundle.load:
         if isinstance(load, FeedbackLoad | FortioLoad):
-            return Verify(url=load.url, payload=load.payload, headers=load.headers)
+            return Verify(url=load.url, payload=load.payload, headers=load.headers,
+                          secret=load.secret)  # fmt: skip
         if isinstance(load, JobLoad):
             for request in map(fortio_request, load.jobs):
                 if request is not None and not request.url.rstrip("/").endswith("/feedback"):
@@ -30,12 +33,21 @@ def proving_request(bundle: Bundle) -> Verify | None:
     return None
 
 
+def secrets_of_requests(bundle: Bundle) -> tuple[str, ...]:
+    """Return the Secrets that load and the proving request name, without repeats."""
+    senders = [load for load in bundle.load if not isinstance(load, JobLoad)]
+    named = [load.secret for load in senders]
+    proving = proving_request(bundle)
+    named += [] if proving is None else [proving.secret]
+    return tuple(dict.fromkeys(name for name in named if name))
+
+
 def at_host(request: Verify, host: str, port: int) -> Verify:
     """Return the same request sent straight to ``host:port`` instead of the gateway."""
     parts = urlsplit(request.url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {k: v for k, v in request.headers.items() if k.lower() != "host"}
-    return Verify(url=f"http://{host}:{port}{path}", payload=request.payload, headers=headers)
+    return request.model_copy(update={"url": f"http://{host}:{port}{path}", "headers": headers})
 
 
 def fortio_request(job: Manifest) -> Verify | None:
@@ -106,12 +118,17 @@ def _parse(words: list[str]) -> Verify | None:
             headers[name.strip()] = text.strip()
         elif what == "payload":
             payload = value
-    url = words[-1]
-    return Verify(url=url, payload=payload, headers=headers) if "://" in url else None
+    try:
+        return Verify(url=words[-1], payload=payload, headers=headers)
+    except ValidationError:  # no URL, or none that is asked from here
+        return None
 
 
 def fortio_words(load: FortioLoad, url: str) -> list[str]:
-    """Return fortio's arguments for a plain load that lasts until it is ended."""
+    """Return fortio's arguments for a plain load that lasts until it is ended.
+
+    What its headers take from a Secret must be put in already.
+    """
     words = ["load", "-quiet", "-t", "0", "-qps", str(load.qps), "-c", str(load.connections)]
     for name, value in load.headers.items():
         words += ["-H", f"{name}: {value}"]
