@@ -21,7 +21,7 @@ from crossfade.errors import BackendError, Finding, Severity, SpecError
 from crossfade.frame import frame
 from crossfade.rights import rules_by_namespace
 from crossfade.spec.requests import at_host, proving_request
-from crossfade.spec.rollout import Bundle, FeedbackLoad, FortioLoad, Verify
+from crossfade.spec.rollout import Bundle, FeedbackLoad, FortioLoad, JobLoad, Verify
 from crossfade.spec.urls import http_url, masked
 from crossfade_steps.cluster import load, steps
 from crossfade_steps.embedded.admission import refuse_unknown_kinds
@@ -286,3 +286,13 @@ def test_a_run_does_not_begin_without_the_secret_that_its_promotion_takes() -> N
 def test_one_machine_knows_no_secret(whole: Bundle) -> None:
     with pytest.raises(SpecError, match="secret gateway cannot be read here"):
         refuse_unknown_kinds(whole)
+
+
+def test_one_machine_runs_no_job_that_takes_its_request_from_the_cluster() -> None:
+    container = {"name": "c", "command": ["fortio", "load", "-H", "X: $(TOKEN)", URL],
+                 "envFrom": [{"secretRef": {"name": "gateway"}}]}  # fmt: skip
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "load"},
+           "spec": {"template": {"spec": {"containers": [container]}}}}  # fmt: skip
+
+    with pytest.raises(SpecError, match="Job load: TOKEN of its request comes from an object"):
+        refuse_unknown_kinds(with_secret(JobLoad(jobs=(job,))))

@@ -222,6 +222,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Url": ({"urlTemplate": "https://p.example.com/api/v1"}, {}),
     "Credential": ({"headerTemplates": [{"name": "X-Query-Key", "value": "t0p"}]},
                    {"headerTemplates": [{"name": "X-Query-Key", "value": "${key}"}]}),
+    "Credential in a Job": (
+        {"others": (job(*LOAD, "90", "-H", "X-Token: t0p", "http://g/p"),)},
+        {"others": (job(*LOAD, "90", "-H", "X-Token: $(TOKEN)", "http://g/p"),)}),
     "Credential in a URL": ({"urlTemplate": "https://u:t0p@p.example.com/api/v1/query"},
                             {"urlTemplate": "https://u:${p}@p.example.com/api/v1/query"}),
     "Secret in a list": ({"others": ({"apiVersion": "v1", "kind": "List", "metadata": {"name": "l"},
@@ -229,6 +232,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Key": ({"sending": {"url": "http://g/p", "headers": {"X-Token": "${token}"}}},
             {"sending": {"url": "http://g/p", "headers": {"X-Token": "${token}"},
                          "secret": "gateway"}}),
+    "Verify": ({"others": (job(*LOAD, "90", "-H", "X: $(T)", "http://g/p", taking="T"),)},
+               {"others": (job(*LOAD, "90", "-H", "X: $(T)", "http://g/p", taking="T"),),
+                "sending": {"url": "http://g/p"}}),
     "Namespace": ({"edit": target}, {}),
     "Method": ({"body": "{}"}, {"body": "{}", "method": "POST"}),
 }  # fmt: skip

@@ -1,12 +1,19 @@
-"""Rules about credentials: in clear text, or named but not there."""
+"""Rules about credentials: in clear text, named but not there, or known to a Job alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from crossfade.errors import Severity
 from crossfade.lint.rule import Context, Place, rule
 from crossfade.spec.interpolation import placeholders
+from crossfade.spec.requests import (
+    asks_for_feedback,
+    elsewhere,
+    fortio_command,
+    proving_request,
+    sent_headers,
+)
 from crossfade.spec.rollout import FeedbackLoad, FortioLoad, Verify
 from crossfade.spec.secrets import keys_in
 from crossfade.spec.source import Path
@@ -50,12 +57,21 @@ def _named(url: str) -> bool:
 
 
 def _of_requests(context: Context) -> Iterator[Place]:
-    """Find them in what load and ``verify`` send."""
+    """Find them in what load and ``verify`` send, and in the Jobs of load files."""
     for path, sender in _senders(context):
         for name, value in sender.headers.items():
             if _in_clear(name, value):
                 message = f"{path[-1]}: header {name} holds its credential in clear text"
                 yield Place(context.rollout_document, (*path, "headers", name), message)
+    for document in context.find("Job"):
+        words = fortio_command(document.data) or [""]
+        headers = sent_headers(words)
+        found = [f"header {name}" for name, value in headers.items()
+                 if _in_clear(name, value) and "$(" not in value]  # fmt: skip
+        found += ["the URL"] if _named(words[-1]) else []
+        for what in found:
+            message = f"Job {document.name}: {what} holds its credential in clear text"
+            yield Place(document, ("spec",), message)
 
 
 def _senders(context: Context) -> Iterator[tuple[Path, Sender]]:
@@ -88,3 +104,23 @@ def unfilled_key(context: Context) -> Iterator[Place]:
         if not isinstance(sender, Verify) and namespace not in ("", own):
             message = f"{path[-1]}: secret {sender.secret}, expected one of namespace {own}"
             yield Place(context.rollout_document, (*path, "secret"), message)
+
+
+@rule(
+    "Verify",
+    "no request is known that a promotion can be proven with",
+    "write spec.verify: its url, payload and headers, with secret for what is in a Secret",
+)
+def unknown_request(context: Context) -> Iterator[Place]:
+    """Find Jobs whose request holds what only their own pod is given."""
+    if proving_request(context.bundle) is not None:
+        return
+    for document in context.find("Job"):
+        data: Mapping[str, object] = document.data
+        words = fortio_command(data) or [""]
+        names = elsewhere(data)
+        if asks_for_feedback(words[-1]) or not (names or userinfo(words[-1])):
+            continue
+        what = f"{', '.join(names)} from outside of it" if names else "a credential in its URL"
+        message = f"Job {document.name} sends {what}: a promotion is not proven by such a request"
+        yield Place(document, ("spec",), message)
