@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from string import Template
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus
 
 import requests
 from pydantic import BaseModel, ConfigDict, Field
 from requests.adapters import HTTPAdapter
+from requests.utils import requote_uri
 from urllib3.exceptions import NewConnectionError
 from urllib3.exceptions import TimeoutError as HttpTimeout
 from urllib3.util.retry import Retry
 
-from crossfade.errors import SpecError
+from crossfade.errors import CrossfadeError, SpecError
 from crossfade.spec.metric import AuthType, Metric
+from crossfade.spec.urls import is_http, masked, split
 from crossfade.verdict import Reading
 
 Secrets = Callable[[str], Mapping[str, str]]
@@ -25,6 +29,7 @@ Secrets = Callable[[str], Mapping[str, str]]
 
 EXCERPT = 256
 SHORTEST_SECRET, HIDDEN, CUT = 4, "***", "..."
+_HEX = re.compile("%[0-9A-F]{2}")
 RETRIED = (408, 429, 500, 502, 503, 504)
 
 
@@ -75,11 +80,15 @@ def new_session(settings: HttpSettings) -> requests.Session:
     return session
 
 
-def checked_url(url: str, *, where: str) -> str:
-    """Return the URL.  Raises ``SpecError`` unless it is http or https with a host."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SpecError(f"{where}: URL {url!r}, expected http:// or https:// and a host")
+def checked_url(url: str, *, where: str, written: str | None = None) -> str:
+    """Return the URL.
+
+    Raises ``SpecError`` unless it is http or https with a host.  The error shows what was
+    ``written`` in the file: keys of a secret may stand in the URL itself.
+    """
+    if not is_http(url):
+        shown = masked(url if written is None else written)
+        raise SpecError(f"{where}: URL {shown!r}, expected http:// or https:// and a host")
     return url
 
 
@@ -123,29 +132,59 @@ def headers_of(metric: Metric, keys: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def discreet(reading: Reading, metric: Metric, secrets: Secrets) -> Reading:
-    """Return the reading without any value of the metric's secret in its reason and warnings.
+def discreetly(ask: Callable[[Secrets], Reading], secrets: Secrets) -> Reading:
+    """Return what ``ask`` reads, or raise what it raises, without a value of any secret it read.
 
-    A store may answer with what it was sent, headers included; the record and the log must not.
+    A store may answer with what it was sent, headers included, and an error may tell of a URL;
+    the record and the log must not.
     """
-    if metric.spec.secret is None or not (reading.reason or reading.warnings):
-        return reading
-    keys = secrets(metric.spec.secret)
+    known: list[str] = []
+
+    def read(name: str) -> Mapping[str, str]:
+        keys = secrets(name)
+        known.extend(forms(keys))
+        return keys
+
+    try:
+        reading = ask(read)
+    except CrossfadeError as error:
+        error.args, error.hint = (hide(str(error), known),), hide(error.hint, known)
+        raise
+    except Exception as error:  # whatever it is, its text is told
+        return Reading(None, hide(f"reading failed: {type(error).__name__}: {error}", known))
+    warnings = tuple(hide(text, known) for text in reading.warnings)
+    query, reason = hide(reading.query, known), hide(reading.reason, known)
+    return replace(reading, reason=reason, warnings=warnings, query=query)
+
+
+def forms(keys: Mapping[str, str]) -> list[str]:
+    """Return the values of a secret as they may come back: plain, quoted, or as Basic sends it."""
     pair = f"{keys.get('username', '')}:{keys.get('password', '')}"
-    values = [*keys.values(), base64.b64encode(pair.encode()).decode()]
-    hidden = sorted((v for v in values if len(v) >= SHORTEST_SECRET), key=len, reverse=True)
-    warnings = tuple(_without(text, hidden) for text in reading.warnings)
-    return replace(reading, reason=_without(reading.reason, hidden), warnings=warnings)
+    found = [base64.b64encode(pair.encode()).decode()] if len(pair) > 1 else []
+    for value in keys.values():
+        for text in {value, value.strip()}:
+            in_url = [quote(text, safe=""), quote(text), quote_plus(text), requote_uri(text)]
+            found += [text, *in_url, json.dumps(text)[1:-1], repr(text)[1:-1]]
+            found += [_HEX.sub(lambda part: part[0].lower(), form) for form in in_url]
+    return found
+
+
+def hide(text: str, values: Iterable[str]) -> str:
+    """Return the text without these values; those under 4 characters hide in plain sight."""
+    hidden = {value for value in values if len(value) >= SHORTEST_SECRET}
+    return _without(text, sorted(hidden, key=len, reverse=True))
 
 
 def _without(text: str, hidden: list[str]) -> str:
     """Return the text without these values, nor the beginning of one where it was cut short."""
     for value in hidden:
         text = text.replace(value, HIDDEN)
-        for length in range(len(value) - 1, 0, -1):
-            if text.endswith(f"{value[:length]}{CUT}"):
-                text = f"{text.removesuffix(value[:length] + CUT)}{HIDDEN}{CUT}"
-                break
+        for length in range(len(value) - 1, 0, -1) if CUT in text else ():
+            begun = f"{value[:length]}{CUT}"
+            if text.endswith(begun):
+                text = f"{text.removesuffix(begun)}{HIDDEN}{CUT}"
+            elif length >= SHORTEST_SECRET:  # jq cuts what it tells of, too
+                text = text.replace(begun, f"{HIDDEN}{CUT}")
     return text
 
 
@@ -155,9 +194,14 @@ def excerpt(body: Any) -> str:
     return text if len(text) <= EXCERPT else f"{text[:EXCERPT]}{CUT}"
 
 
-def told(error: requests.RequestException) -> str:
-    """Return a network error in one line, with the host, without what libraries print."""
-    host = urlsplit(error.request.url or "").hostname if error.request is not None else None
+def told(error: requests.RequestException, written: str | None = None) -> str:
+    """Return a network error in one line, with the host, without what libraries print.
+
+    The host is that of what was ``written`` in the file, where keys of a secret may stand in it.
+    """
+    asked = error.request.url if error.request is not None else None
+    parts = split(written or asked or "")
+    host = parts.hostname if parts is not None else None
     return f"{host}: {_kind(error)}" if host else _kind(error)
 
 

@@ -238,6 +238,18 @@ def test_only_http_is_asked(asker: Asker, url: str) -> None:
         asker.read()
 
 
+@pytest.mark.parametrize("url", ["${token}://store/x", "http://[${token}/x", "http://s:${token}/"])
+def test_an_error_about_a_url_shows_what_was_written_and_no_secret(store: Store, url: str) -> None:
+    asker = Asker("http", url)
+    asker.secret = {"token": CANARY}
+
+    with pytest.raises(SpecError) as error:
+        asker.read(secret="ns/s")
+
+    assert f"URL {url!r}, expected http:// or https:// and a host" in str(error.value)
+    assert CANARY[:4] not in repr(error.value)
+
+
 def test_a_setting_that_is_not_known_is_refused_with_those_there_are(store: Store) -> None:
     with pytest.raises(SpecError, match=r"spec\.prometheus\.timeoutt") as error:
         Asker("prometheus", store.url).read(settings={"timeoutt": 1})

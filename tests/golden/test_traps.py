@@ -302,6 +302,19 @@ def test_more_iterations_than_argo_recurses_are_refused_with_the_way_out() -> No
     assert "loop: pod" in error.value.hint
 
 
+def test_a_rollout_that_no_config_map_takes_is_refused_with_its_size() -> None:
+    def holding(size: int) -> Bundle:
+        manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"},
+                    "data": {"model": "x" * size}}  # fmt: skip
+        return bundle(deploy=(manifest,))
+
+    compile_text(holding(780_000))
+    with pytest.raises(SpecError, match=r"takes \d{7} bytes .* at most 1048576") as error:
+        compile_text(holding(900_000))
+
+    assert "in an image, in a volume" in error.value.hint
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [({"interval": 5}, "shorter than Argo's own clock"), ({"iterations": 60}, "nested nodes"),

@@ -1,9 +1,15 @@
+from __future__ import annotations
+
+import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crossfade import Rollout
+from crossfade.compiler.transport import encode
 from crossfade.errors import SpecError
+from crossfade.spec.rollout import Bundle, JobLoad
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "workflows" / "examples" / "iris"
 
@@ -41,3 +47,56 @@ def test_settings_of_a_loaded_rollout_can_be_others() -> None:
 def test_a_setting_that_there_is_not_is_named() -> None:
     with pytest.raises(SpecError, match="colour"):
         Rollout.load(EXAMPLE).using(colour="red")
+
+
+SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"a": "dDBw"}}
+LISTED = {"apiVersion": "v1", "kind": "List", "metadata": {"name": "l"}, "items": [SECRET]}
+SECRETS = {"apiVersion": "v1", "kind": "SecretList", "metadata": {"name": "l"}, "items": [SECRET]}
+
+
+def example() -> Bundle:
+    return Rollout.load(EXAMPLE).bundle
+
+
+def with_manifest(bundle: Bundle, place: str, manifest: dict[str, Any]) -> Bundle:
+    changes: dict[str, Any] = {
+        "deploy": {"deploy": (*bundle.deploy, manifest)},
+        "promote": {"promote": {**bundle.promote, "iris-v1": (manifest,)}},
+        "load": {"load": (*bundle.load, JobLoad(jobs=(manifest,)))},
+    }[place]
+    return bundle.model_copy(update=changes)
+
+
+@pytest.mark.parametrize("place", ["deploy", "promote", "load"])
+@pytest.mark.parametrize("manifest", [SECRET, LISTED, SECRETS])
+def test_a_secret_in_a_bundle_made_in_python_is_refused_twice(
+    place: str, manifest: dict[str, Any]
+) -> None:
+    """By lint, and by what writes the workflow, for who has not linted."""
+    bundle = with_manifest(example(), place, manifest)
+
+    with pytest.raises(SpecError, match="error Secret: Secret"):
+        Rollout.of(bundle)
+    with pytest.raises(SpecError, match="would be written into the workflow"):
+        encode(bundle)
+    with pytest.raises(SpecError, match="Secret"):
+        Rollout(bundle).yaml()
+
+
+def test_other_settings_do_not_let_a_secret_pass() -> None:
+    bundle = with_manifest(example(), "deploy", SECRET)
+
+    with pytest.raises(SpecError, match="error Secret"):
+        Rollout(bundle).using(loop="pod")
+
+
+def test_manifests_made_in_python_are_judged_like_files() -> None:
+    bundle = example()
+    route = copy.deepcopy(next(m for m in bundle.deploy if m["kind"] == "VirtualService"))
+    route["spec"]["http"][0]["route"] = route["spec"]["http"][0]["route"][:1]
+    others = tuple(m for m in bundle.deploy if m["kind"] != "VirtualService")
+
+    with pytest.raises(SpecError, match="error Route"):
+        Rollout.of(bundle.model_copy(update={"deploy": (*others, route)}))
+    with pytest.raises(SpecError, match="apiVersion and kind missing"):
+        Rollout.of(with_manifest(bundle, "deploy", {"a": 1}))

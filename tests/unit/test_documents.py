@@ -23,6 +23,7 @@ SAID = {
     "duplicate-key.yaml": [(E, 6, "", "key 'type' stands twice (first in line 5)", "")],
     "alias-bomb.yaml": [(E, 1, "", "aliases expand to more than", "")],
     "alias-to-itself.yaml": [(E, 1, "", "an alias to itself?", "")],
+    "binary.yaml": [(E, 7, "data.model", "binary data, expected text", "base64 text")],
     "not-utf8.yaml": [(E, 0, "", "not UTF-8 text at byte 3", "")],
     "unknown-fields.yaml": [
         (E, 6, "spec.strategy.testingPattern", "testingPattern is 'canary'", "did you mean Canary"),

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from crossfade.errors import Finding, Severity, SpecError
 from crossfade.lint import lint, stopping
-from crossfade.spec.loading import load
+from crossfade.spec.documents import documents_of
+from crossfade.spec.loading import document_findings, load
 from crossfade.spec.rollout import Bundle
 from crossfade.spec.source import Loaded
 
@@ -53,8 +54,14 @@ class Rollout:
 
     @classmethod
     def of(cls, bundle: Bundle) -> Rollout:
-        """Return the rollout of a bundle made in Python."""
-        return cls(bundle, _checked(lint(Loaded(bundle, (), ()))))
+        """Return the rollout of a bundle made in Python.
+
+        Its manifests are judged like files.  Raises ``SpecError`` with every finding when it cannot
+        be carried out.
+        """
+        documents = documents_of(bundle)
+        found = [finding for document in documents for finding in document_findings(document)]
+        return cls(bundle, _checked((*found, *lint(Loaded(bundle, (), documents)))))
 
     def using(self, **changes: Any) -> Rollout:
         """Return the rollout with other settings of its bundle: ``image``, ``loop``, ``policy``.

@@ -18,6 +18,7 @@ from crossfade.routes import references_by_object
 from crossfade.spec.dependents import read_only_by
 from crossfade.spec.names import dns_name, lock_name
 from crossfade.spec.ownership import GROUPS, WORKLOADS, object_name
+from crossfade.spec.requests import proving_request
 from crossfade.spec.rollout import Bundle, JobLoad
 from crossfade.spec.source import mapped
 from crossfade.workloads import key_of, workloads_of
@@ -184,7 +185,11 @@ def _of_load(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
 
 
 def _secrets(bundle: Bundle) -> set[str]:
-    return {metric.spec.secret for metric in bundle.metrics.values() if metric.spec.secret}
+    """Return the Secrets that steps read; a load's are put into its Job by the kubelet."""
+    proving = proving_request(bundle)
+    named = [metric.spec.secret for metric in bundle.metrics.values()]
+    named += [] if proving is None else [proving.secret]
+    return {name for name in named if name}
 
 
 def _role(

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from crossfade.errors import SpecError
 from crossfade.spec.names import dns_name
 from crossfade.spec.requests import fortio_words
 from crossfade.spec.rollout import Bundle, FeedbackLoad, FortioLoad, JobLoad
+from crossfade.spec.secrets import keys_in, put_in
 from crossfade_steps.cluster.store import MANAGED, RUN_LABEL
 
 FORTIO = "fortio/fortio"
@@ -33,6 +35,7 @@ def jobs(
         else:
             name = dns_name(f"{run}-load-{len(found) + 1}", MOST_NAME)
             container = _container(load, image, deployments)
+            container |= _environment(load, bundle.namespace)
             found.append(job(name, bundle.namespace, run, container))
     return found
 
@@ -50,7 +53,7 @@ def _container(
 ) -> dict[str, Any]:
     if isinstance(load, FortioLoad):
         return {"name": "fortio", "image": FORTIO, "command": ["fortio"],
-                "args": fortio_words(load, load.url)}  # fmt: skip
+                "args": fortio_words(_named(load), load.url)}  # fmt: skip
     settings = feedback_settings(load, deployments)
     text = base64.b64encode(json.dumps(settings, sort_keys=True).encode()).decode()
     return {"name": "feedback", "image": image, "imagePullPolicy": "IfNotPresent",
@@ -64,7 +67,36 @@ def feedback_settings(load: FeedbackLoad, deployments: Mapping[str, str]) -> dic
     gateway = f"{parts.scheme}://{parts.netloc}"
     urls = {version: f"{gateway}/seldon/{name}{FEEDBACK_PATH}"
             for version, name in deployments.items()}  # fmt: skip
-    return {**load.model_dump(mode="json"), "feedback_urls": {} if load.feedback_url else urls}
+    return {**load.model_dump(mode="json"), "feedback_urls": {} if load.feedback_url else urls,
+            "key_variables": _variables(load)}  # fmt: skip
+
+
+def _variables(load: FortioLoad | FeedbackLoad) -> dict[str, str]:
+    """Return the container's variable for each key of a Secret that the headers name."""
+    keys = keys_in(load.headers.values()) if load.secret else ()
+    return {key: f"CROSSFADE_KEY_{i}" for i, key in enumerate(keys, 1)}
+
+
+def _named(load: FortioLoad) -> FortioLoad:
+    """Return the load with ``$(VARIABLE)`` for each key: the kubelet puts the values in."""
+    variables = _variables(load)
+    if not variables:
+        return load
+    headers = put_in(load.headers, lambda key: f"$({variables[key]})")
+    return load.model_copy(update={"headers": headers})
+
+
+def _environment(load: FortioLoad | FeedbackLoad, namespace: str) -> dict[str, Any]:
+    """Return the part of a container with its variables from a Secret, empty without any.
+
+    Raises ``SpecError`` for a Secret of another namespace, which no pod can refer to.
+    """
+    place, _, own = (load.secret or "").rpartition("/")
+    if place not in ("", namespace):
+        raise SpecError(f"load: secret {load.secret}, expected one of namespace {namespace}")
+    found = [{"name": name, "valueFrom": {"secretKeyRef": {"name": own, "key": key}}}
+             for key, name in _variables(load).items()]  # fmt: skip
+    return {"env": found} if found else {}
 
 
 def job(

@@ -15,7 +15,9 @@ from crossfade.contract import ACCOUNT, BUNDLE_BY_NAME, BUNDLE_KEY, IMAGE_VARIAB
 from crossfade.errors import BackendError, SpecError
 from crossfade.spec.durations import seconds
 from crossfade.spec.names import label_value
+from crossfade.spec.requests import proving_request
 from crossfade.spec.rollout import Bundle
+from crossfade.spec.secrets import filled
 from crossfade.verdict import Outcome
 from crossfade_steps import metrics, routers
 from crossfade_steps.clock import SystemClock
@@ -26,7 +28,7 @@ from crossfade_steps.cluster.lease import Lease, LeasedRouter, Leases
 from crossfade_steps.cluster.readiness import KubeReadiness
 from crossfade_steps.cluster.store import RunStore
 from crossfade_steps.ports import Clock, ObjectKey
-from crossfade_steps.responder import HttpResponder
+from crossfade_steps.responder import HttpResponder, responder_for
 from crossfade_steps.run import Run, Stopped
 
 CONTROL_SECONDS = 1.0
@@ -74,17 +76,16 @@ def open_stage(name: str, bundle_text: str, *, follow_workflow: bool = False) ->
     routed = router.keys()
     lease = Leases([Lease(kube, key, f"{namespace}/{name}", clock) for key in routed])
     control = Control(store, clock, kube if follow_workflow else None)
+    secrets = secrets_of(kube, namespace)
     log = Announced(store, kube, clock)
     run = Run(
         name=name,
         bundle=bundle,
         objects=kube,
         router=LeasedRouter(router, lease),
-        sources=metrics.connect(
-            bundle.metrics, {"prometheus": bundle.prometheus}, secrets_of(kube, namespace)
-        ),
+        sources=metrics.connect(bundle.metrics, {"prometheus": bundle.prometheus}, secrets),
         readiness=KubeReadiness(kube),
-        responder=HttpResponder(),
+        responder=responder_for(proving_request(bundle), HttpResponder(), secrets),
         clock=clock,
         record=log,
         alarm=control.alarm,
@@ -140,6 +141,17 @@ def secrets_of(kube: Kube, namespace: str) -> Callable[[str], Mapping[str, str]]
         return found
 
     return read
+
+
+def require_keys(stage: Stage) -> None:
+    """Raise ``SpecError`` unless the Secret of the proving request has what its headers name.
+
+    Before anything has changed: at the promotion it would be too late.
+    """
+    request = proving_request(stage.run.bundle)
+    if request is not None and request.secret is not None:
+        keys = secrets_of(stage.kube, stage.namespace)(request.secret)
+        filled(request.headers, keys, secret=request.secret, where="the request of spec.verify")
 
 
 def _ready_seconds(bundle: Bundle) -> float:

@@ -19,7 +19,7 @@ from crossfade_steps.applying import resume
 from crossfade_steps.beginning import beginning
 from crossfade_steps.cluster import doctor, guard, load, promotion, rejected
 from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
-from crossfade_steps.cluster.stage import Stage, facts_of, labels_of
+from crossfade_steps.cluster.stage import Stage, facts_of, labels_of, require_keys
 from crossfade_steps.cluster.store import RUN_LABEL, RunStore
 from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import evaluate, iterate
@@ -44,6 +44,7 @@ def check(stage: Stage, frame: str) -> Outputs:
     run = stage.run
     require_frame(run.bundle, frame)
     policies.settings(run.bundle.policy)
+    require_keys(stage)
     candidates = rejected.digest(run)
     stage.store.create(labels_of(run.bundle), {**facts_of(stage), "candidates": candidates})
     if not stage.entries():

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from crossfade.errors import SpecError
+from crossfade.spec.requests import secrets_of_requests
 from crossfade.spec.rollout import Bundle, JobLoad
+from crossfade_steps.asking import no_secrets
 from crossfade_steps.embedded import jobs, models, virtual_service
 from crossfade_steps.ports import Object, ObjectKey
 
@@ -30,7 +32,10 @@ def admit(manifest: Object) -> None:
 
 
 def refuse_unknown_kinds(bundle: Bundle) -> None:
-    """Raise one ``SpecError`` naming everything of a rollout that cannot be played here."""
+    """Raise one ``SpecError`` naming everything of a rollout that cannot be played here.
+
+    Secrets of load and of ``verify`` are refused as those of metrics are.
+    """
     manifests: list[Object] = [*bundle.deploy]
     manifests += [m for documents in bundle.promote.values() for m in documents]
     manifests += [job for load in bundle.load if isinstance(load, JobLoad) for job in load.jobs]
@@ -38,6 +43,8 @@ def refuse_unknown_kinds(bundle: Bundle) -> None:
     unknown = sorted({k.kind for k in keys if (k.group, k.kind) not in KINDS})
     if unknown:
         raise _unknown(unknown)
+    for name in secrets_of_requests(bundle):
+        no_secrets(name)
     problems = dict(_problems(manifests))
     if problems:
         raise SpecError("\n".join(problems), hint=next(iter(problems.values())))

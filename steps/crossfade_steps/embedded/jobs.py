@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from crossfade.errors import SpecError
-from crossfade.spec.requests import fortio_command, runs_fortio
+from crossfade.spec.requests import elsewhere, fortio_command, runs_fortio
 from crossfade.spec.source import listed, look
 from crossfade_steps.embedded.processes import Child, Processes
 from crossfade_steps.embedded.tools import Tools
@@ -76,12 +76,22 @@ def local_command(job: Mapping[str, Any], fortio: str, resolve: Callable[[str], 
 
 
 def target(job: Mapping[str, Any]) -> str:
-    """Return the URL that a Job's fortio asks, its last word.  Raises ``SpecError`` for no URL."""
+    """Return the URL that a Job's fortio asks, its last word.
+
+    Raises ``SpecError`` for no URL, and for a request that holds what another object says.
+    """
     url = words(job)[-1]
     if not re.match(r"https?://[^/]", url):
         name = url.partition("/")[0]
         raise SpecError(
             f"Job {look(job, ('metadata', 'name'))}: its load goes to {url!r}, expected http://...",
             hint=f"give the text its value: --set {name}=http://gateway",
+        )
+    names = elsewhere(job)
+    if names:
+        raise SpecError(
+            f"Job {look(job, ('metadata', 'name'))}: {', '.join(names)} of its request comes from "
+            "an object of the cluster, which is not here",
+            hint="crossfade compile makes the workflow that runs it on a cluster",
         )
     return url

@@ -15,10 +15,14 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
+
+from crossfade.spec.secrets import put_in
 
 MOST_IN_FLIGHT = 200
 OK_FROM, OK_TO = 200, 300
@@ -31,6 +35,7 @@ class Feedback:
         self, settings: dict[str, Any], counts: Path | None, seed: int | None = None
     ) -> None:
         self._settings, self._path = settings, counts
+        self._headers = put_in(settings["headers"], _key_of(settings.get("key_variables") or {}))
         self._random = random.Random(seed)
         self._in_flight: set[asyncio.Task[None]] = set()
         self.counts: Counter[str] = Counter()
@@ -63,7 +68,7 @@ class Feedback:
 
     async def _predict(self, session: aiohttp.ClientSession) -> None:
         settings = self._settings
-        headers = {"Content-Type": "application/json", **settings["headers"]}
+        headers = {"Content-Type": "application/json", **self._headers}
         body = settings["payload"].encode()
         try:
             async with session.post(settings["url"], data=body, headers=headers) as answer:
@@ -86,12 +91,21 @@ class Feedback:
         except ValueError:
             self.counts[f"unrewarded.{version}"] += 1
             return
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **self._credentials(url)}
         async with session.post(url, data=body, headers=headers) as answer:
             await answer.read()
             good = OK_FROM <= answer.status < OK_TO
             word = f"rewards.{version}" if good else f"reward-errors.{answer.status}"
             self.counts[word] += 1
+
+    def _credentials(self, url: str) -> dict[str, str]:
+        """Return the headers with a key of a Secret, for the host that they are meant for alone."""
+        own, other = urlsplit(self._settings["url"]), urlsplit(url)
+        if (own.scheme, own.netloc) != (other.scheme, other.netloc):
+            return {}
+        written = self._settings["headers"]
+        return {name: self._headers[name] for name, text in written.items()
+                if self._headers[name] != text}  # fmt: skip
 
     def report(self) -> None:
         """Write the counts, in one step; a container prints them instead."""
@@ -102,6 +116,14 @@ class Feedback:
         temporary = self._path.with_suffix(".new")
         temporary.write_text(text)
         os.replace(temporary, self._path)
+
+
+def _key_of(variables: Mapping[str, str]) -> Callable[[str], str]:
+    """Return how a key's value is found: in the variable that the Secret was put into.
+
+    What is no key of a Secret stays as it is written.
+    """
+    return lambda key: os.environ[variables[key]] if key in variables else f"${{{key}}}"
 
 
 def main() -> None:

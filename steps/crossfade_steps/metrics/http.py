@@ -21,7 +21,7 @@ from crossfade_steps.asking import (
     Secrets,
     checked_url,
     credentials,
-    discreet,
+    discreetly,
     excerpt,
     headers_of,
     new_session,
@@ -44,7 +44,8 @@ class Http:
 
     def read(self, request: MetricRequest) -> Reading:
         """Return the reading of one metric for one version."""
-        return discreet(self._read(request), request.metric, self._secrets)
+        settings = self._settings
+        return discreetly(lambda own: Http(settings, own)._read(request), self._secrets)
 
     def _read(self, request: MetricRequest) -> Reading:
         """Return the reading of the metric's request for one version."""
@@ -59,7 +60,8 @@ class Http:
                 answer = session.request(timeout=self._settings.timeout, allow_redirects=False,
                                          **prepared)  # fmt: skip
             except requests.RequestException as error:
-                return Reading(None, f"request failed: {told(error)}", _shown(prepared))
+                reason = told(error, request.metric.spec.url_template)
+                return Reading(None, f"request failed: {reason}", _shown(prepared))
         return _reading(answer, expression, _shown(prepared))
 
     def prepare(self, request: MetricRequest) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class Http:
         url = KeyTemplate((metric.spec.url_template or "").strip()).safe_substitute(keys)
         prepared: dict[str, Any] = {
             "method": metric.spec.method.value,
-            "url": checked_url(url, where=where),
+            "url": checked_url(url, where=where, written=metric.spec.url_template),
             "params": {p.name: _filled(p.value, request).strip() for p in metric.spec.params},
             "headers": headers_of(metric, keys),
             "auth": auth,

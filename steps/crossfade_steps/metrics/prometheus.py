@@ -31,7 +31,7 @@ from crossfade_steps.asking import (
     Secrets,
     checked_url,
     credentials,
-    discreet,
+    discreetly,
     excerpt,
     headers_of,
     retry_policy,
@@ -72,7 +72,8 @@ class Prometheus:
 
     def read(self, request: MetricRequest) -> Reading:
         """Return the reading of one metric for one version."""
-        return discreet(self._read(request), request.metric, self._secrets)
+        settings = self._settings
+        return discreetly(lambda own: Prometheus(settings, own)._read(request), self._secrets)
 
     def _read(self, request: MetricRequest) -> Reading:
         """Return the reading of the metric's query for one version."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crossfade.compiler.transport import encode
 from crossfade.errors import SpecError
 from crossfade.spec.rollout import Bundle, Loop
 
@@ -10,6 +11,8 @@ MOST_NODES = 90
 SHORTEST_NODES = 10
 """Seconds: the controller moves a workflow on every 10 s (DEFAULT_REQUEUE_TIME)."""
 COMFORTABLE_NODES = 50
+MOST_CONFIG_MAP = 1024 * 1024
+"""Bytes of all values of a ConfigMap (Kubernetes, core/v1 validation, MaxSecretSize)."""
 
 
 def refuse_impossible(bundle: Bundle) -> None:
@@ -19,6 +22,14 @@ def refuse_impossible(bundle: Bundle) -> None:
         raise SpecError(
             f"{iterations} iterations with loop: nodes, expected at most {MOST_NODES}",
             hint="set spec.loop: pod, which takes any number",
+        )
+    size = len(encode(bundle))
+    if size > MOST_CONFIG_MAP:
+        raise SpecError(
+            f"the rollout with its documents takes {size} bytes as base64, expected at most "
+            f"{MOST_CONFIG_MAP}, which is what Kubernetes takes in a ConfigMap",
+            hint="leave large data out of its documents: in an image, in a volume, or in a "
+            "ConfigMap that is created beforehand",
         )
 
 

@@ -7,18 +7,38 @@ the canonical JSON goes as base64; above a limit it goes as a ConfigMap named by
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import Any
 
 from crossfade.contract import BUNDLE_BY_NAME, BUNDLE_KEY
-from crossfade.spec.rollout import Bundle
+from crossfade.errors import SpecError
+from crossfade.spec.rollout import Bundle, JobLoad, Manifest
+from crossfade.spec.secrets import secret_within
 
 MOST_INLINE = 24 * 1024
 """Bytes of base64 in a parameter: Argo repeats it in every pod (limit 128 KiB a template)."""
 
 
 def encode(bundle: Bundle) -> str:
-    """Return the bundle as base64 of its canonical JSON."""
+    """Return the bundle as base64 of its canonical JSON.
+
+    Raises ``SpecError`` for a Secret among its manifests: whoever reads the workflow would read it.
+    Lint says so first, with the place; this holds for bundles that nobody has linted.
+    """
+    for manifest in _manifests(bundle):
+        secret = secret_within(manifest)
+        if secret is not None:
+            raise SpecError(f"{secret} would be written into the workflow",
+                            hint="create it beforehand and refer to it by name")  # fmt: skip
     return base64.b64encode(bundle.to_json().encode("ascii")).decode("ascii")
+
+
+def _manifests(bundle: Bundle) -> Iterator[Manifest]:
+    yield from bundle.deploy
+    for group in bundle.promote.values():
+        yield from group
+    for load in bundle.load:
+        yield from load.jobs if isinstance(load, JobLoad) else ()
 
 
 def parameter(bundle: Bundle) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from crossfade import policies
 from crossfade.errors import Finding, Severity, SpecError
 from crossfade.lint import (  # the import registers their rules
+    credentials,
     experiments,
     manifests,
     queries,
@@ -16,7 +17,17 @@ from crossfade.lint.rule import RULES, Context, Rule
 from crossfade.spec.rollout import Bundle
 from crossfade.spec.source import Loaded
 
-__all__ = ["RULES", "Rule", "accepted", "experiments", "lint", "manifests", "queries", "sources"]
+__all__ = [
+    "RULES",
+    "Rule",
+    "accepted",
+    "credentials",
+    "experiments",
+    "lint",
+    "manifests",
+    "queries",
+    "sources",
+]
 
 
 def lint(loaded: Loaded) -> tuple[Finding, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from crossfade import policies
 from crossfade.counting import SCRAPE_SECONDS
@@ -12,6 +11,7 @@ from crossfade.lint.rule import Context, Place, rule
 from crossfade.lint.shapes import shapes
 from crossfade.spec.experiment import TestingPattern, qualified
 from crossfade.spec.requests import request_rate
+from crossfade.spec.urls import split
 
 SMALLEST_SHARE = 0.05
 FEWEST_REQUESTS = 20
@@ -175,7 +175,8 @@ def short_plain_url(context: Context) -> Iterator[Place]:
         return
     for key, metric in context.bundle.metrics.items():
         url = (metric.spec.url_template or "").strip()
-        host = urlsplit(url).hostname or ""
+        parts = split(url)
+        host = (parts.hostname if parts is not None else None) or ""
         if url.startswith("http://") and 0 < host.count(".") < 3:
             document = context.metric_document(key)
             message = f"metric {key}: {host} is a short name, asked over plain HTTP"

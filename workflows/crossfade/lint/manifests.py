@@ -12,6 +12,7 @@ from crossfade.routes import kinds, references_by_object, resolve
 from crossfade.spec.ownership import WORKLOADS, object_name
 from crossfade.spec.requests import fortio_command, runs_fortio
 from crossfade.spec.rollout import FeedbackLoad
+from crossfade.spec.secrets import secret_within
 from crossfade.spec.source import Document, listed, look
 from crossfade.workloads import workloads_of
 
@@ -44,13 +45,12 @@ def detached_feedback(context: Context) -> Iterator[Place]:
 def rewards_of_others(context: Context) -> Iterator[Place]:
     """Find misspelt versions: they would earn nothing, and look worse than they are."""
     names = {version.name for version in context.experiment.versions}
-    rollout = next((d for d in context.documents if d.kind == "Rollout"), Document("", {}))
     for load in context.bundle.load:
         others = set(load.rewards) - names if isinstance(load, FeedbackLoad) else set()
         if others:
             told, wanted = (", ".join(sorted(found)) for found in (others, names))
             message = f"rewards for {told}, the versions are {wanted}"
-            yield Place(rollout, ("spec", "load"), message)
+            yield Place(context.rollout_document, ("spec", "load"), message)
 
 
 @rule(
@@ -156,9 +156,10 @@ def unequal_resources(context: Context) -> Iterator[Place]:
 )
 def secret_inside(context: Context) -> Iterator[Place]:
     """Find Secrets: their content would be in the workflow for everybody to read."""
-    for document in context.find("Secret"):
-        name = document.name
-        yield Place(document, ("kind",), f"Secret {name} would be written into the workflow")
+    for document in context.documents:
+        secret = secret_within(document.data)
+        if secret is not None:
+            yield Place(document, ("kind",), f"{secret} would be written into the workflow")
 
 
 @rule("Route", "weights that do not resolve", "correct the fieldPath or the object", Severity.ERROR)

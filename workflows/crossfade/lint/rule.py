@@ -101,6 +101,11 @@ class Context:
         return next((d for d in self.documents if d.kind == "Experiment"), Document("", {}))
 
     @cached_property
+    def rollout_document(self) -> Document:
+        """Return the rollout's document, an empty one where there is none."""
+        return next((d for d in self.documents if d.kind == "Rollout"), Document("", {}))
+
+    @cached_property
     def asked(self) -> tuple[Asked, ...]:
         """Return every metric that is read by a Prometheus query, in the bundle's order."""
         found = []

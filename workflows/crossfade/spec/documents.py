@@ -15,7 +15,8 @@ from typing import Any
 import yaml
 
 from crossfade.errors import Finding, Severity
-from crossfade.spec.source import Document
+from crossfade.spec.rollout import Bundle, JobLoad
+from crossfade.spec.source import Document, field_path
 from crossfade.spec.source import Path as FieldPath
 
 MOST_BYTES = 2 * 1024 * 1024
@@ -23,6 +24,7 @@ MOST_DEPTH = 64
 MOST_VALUES = 100_000
 
 _TEXT_TAGS = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
+_BINARY = "tag:yaml.org,2002:binary"
 _TEMPLATE = re.compile(r"\{\{-?\s*[\w.$(]")
 _TAB_INDENT = re.compile(r"^ *\t", re.MULTILINE)
 _DAMAGED = ("expected <block end>", "mapping values are not allowed", "did not find expected")
@@ -133,7 +135,7 @@ class _Build:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, i)) for i, item in enumerate(node.value)]
-        return self._scalar(node)
+        return self._scalar(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: FieldPath) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -168,8 +170,14 @@ class _Build:
         message = f"key {name!r} stands twice (first in line {first}), the last one would win"
         self.findings.append(_error(self.file, message, line=line))
 
-    def _scalar(self, node: yaml.Node) -> Any:
+    def _scalar(self, node: yaml.Node, path: FieldPath) -> Any:
         if node.tag in _TEXT_TAGS:
+            return node.value
+        if node.tag == _BINARY:  # bytes have no place in JSON
+            where = Finding(Severity.ERROR, "file", "binary data, expected text",
+                            "write it as base64 text, without !!binary", self.file,
+                            node.start_mark.line + 1, field_path(path))  # fmt: skip
+            self.findings.append(where)
             return node.value
         try:
             return self._constructor.construct_object(node)
@@ -190,6 +198,13 @@ def _items(document: Document) -> Iterator[Document]:
         prefix = ("items", i)
         lines = {p[2:]: line for p, line in document.lines.items() if p[:2] == prefix}
         yield Document(document.file, item, lines)
+
+
+def documents_of(bundle: Bundle) -> tuple[Document, ...]:
+    """Return the manifests of a bundle as documents, for what judges documents; of no file."""
+    manifests = [*bundle.deploy, *(m for group in bundle.promote.values() for m in group)]
+    manifests += [job for load in bundle.load if isinstance(load, JobLoad) for job in load.jobs]
+    return tuple(item for m in manifests for item in _items(Document("", m, inline=True)))
 
 
 def _error(file: str, message: str, *, line: int = 0, hint: str = "") -> Finding:

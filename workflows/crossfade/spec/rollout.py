@@ -21,6 +21,8 @@ from crossfade.spec.durations import seconds
 from crossfade.spec.experiment import Experiment, Metadata
 from crossfade.spec.metric import Metric
 from crossfade.spec.names import AccountName, ImageName, NamespaceName
+from crossfade.spec.secrets import SecretName
+from crossfade.spec.urls import HttpUrl
 
 Manifest = dict[str, Any]
 PROMETHEUS = ("url", "scrape_interval", "several_series", "timeout", "retries",
@@ -83,12 +85,16 @@ class Policy(Model, extra="allow"):
 
 
 class FortioLoad(Model):
-    """Plain load: one fixed request at a fixed rate through the gateway."""
+    """Plain load: one fixed request at a fixed rate through the gateway.
 
-    url: str
+    ``${key}`` in a header is a key of ``secret``, which must be in the run's own namespace.
+    """
+
+    url: HttpUrl
     qps: float = Field(gt=0, le=100_000)
     payload: str | None = None
     headers: dict[str, str] = {}
+    secret: SecretName | None = None
     connections: int = Field(default=4, ge=1, le=1024)
 
 
@@ -96,14 +102,16 @@ class FeedbackLoad(Model):
     """Predictions through the gateway, each answered version rewarded with its own probability.
 
     ``rewards`` maps a version to the probability (0..1) that one of its answers earns a reward
-    of 1; the version is read from the response header ``header``.
+    of 1; the version is read from the response header ``header``.  ``${key}`` in one of ``headers``
+    is a key of ``secret``, which must be in the run's own namespace.
     """
 
-    url: str
-    feedback_url: str | None = None
+    url: HttpUrl
+    feedback_url: HttpUrl | None = None
     qps: float = Field(gt=0, le=100_000)
     payload: str
     headers: dict[str, str] = {}
+    secret: SecretName | None = None
     header: str = "version"
     rewards: dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]]
 
@@ -131,11 +139,16 @@ class VersionObjects(Model):
 
 
 class Verify(Model):
-    """The request that proves a promotion by real answers."""
+    """The request that proves a promotion by real answers.
 
-    url: str
+    ``${key}`` in a header is a key of ``secret`` (``name`` or ``namespace/name``), read by the step
+    that asks.
+    """
+
+    url: HttpUrl
     payload: str | None = None
     headers: dict[str, str] = {}
+    secret: SecretName | None = None
 
 
 class RolloutSpec(Model):

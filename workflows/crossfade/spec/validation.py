@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from crossfade.errors import Finding, Severity
 from crossfade.spec.base import Model
 from crossfade.spec.source import Document, Path
+from crossfade.spec.urls import REFUSED
 
 M = TypeVar("M", bound=Model)
 
@@ -159,6 +160,8 @@ def _sentence(details: ErrorDetails) -> str:
     if details["type"] in ("enum", "literal_error"):
         expected = details.get("ctx", {}).get("expected", "")
         return f"{name} is {shown(value)}, expected {expected}"
+    if details["type"] == REFUSED:  # which shows as much of it as may be shown
+        return f"{name}: {details['msg']}"
     text = details["msg"].removeprefix("Value error, ")
     text = text[:1].lower() + text[1:]
     return f"{name}: {text}" if shown(value) in text else f"{name}: {text}, got {shown(value)}"
