@@ -2,7 +2,8 @@
 
 Rules (design section 4): missing objects are created; an existing object of the baseline is left
 as it is, whatever the manifest says; in an existing routing object only a missing destination is
-added, at weight 0; an existing object of a candidate is brought to its manifest.
+added, at weight 0, and a candidate that the object itself runs is brought to the manifest; an
+existing object of a candidate is brought to its manifest.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from dataclasses import dataclass, field
 from crossfade.errors import BackendError, NeverReady, SpecError
 from crossfade.routes.additions import missing
 from crossfade.spec.dependents import read_by, read_only_by
+from crossfade.spec.experiment import Experiment
 from crossfade.spec.ownership import GROUPS, object_name
 from crossfade.spec.rollout import Bundle, Manifest
 from crossfade.spec.source import look, mapped
+from crossfade_steps import inplace
 from crossfade_steps.likeness import differs, identity, predictor_of, said
 from crossfade_steps.ports import Clock, Object, ObjectKey, Objects, Readiness
 
@@ -63,12 +66,13 @@ def deploy(
         if key.kind == "Namespace":
             _require_namespace(key, existing)
         elif existing is None:
-            done.created[name] = uid(objects.create(manifest))
+            made = objects.create(inplace.first(key, manifest, bundle.experiment))
+            done.created[name] = uid(made)
             on_created(name, done.created[name])
         else:
             done.found[name] = uid(existing)
             if key in routed:
-                _add_destinations(key, existing, manifest, objects, done)
+                done.notes += _bring(key, existing, manifest, bundle.experiment, objects)
             elif name in own:
                 objects.apply(_marked(manifest, renewed.get(name)))
             elif differs(existing, manifest):
@@ -168,11 +172,15 @@ def _runs(name: str, objects: Objects, bundle: Bundle) -> str | None:
 
 
 def parse_name(name: str) -> ObjectKey:
-    """Return the key of ``Kind/namespace/name``; the group follows from the kind."""
+    """Return the key of ``Kind/namespace/name``.
+
+    The group follows from the kind, where it is not written behind it (``Kind.group``).
+    """
     parts = name.split("/")
     if len(parts) != 3:
         raise SpecError(f"object {name!r}: expected Kind/namespace/name")
-    return ObjectKey(GROUPS.get(parts[0], ""), *parts)
+    kind, _, group = parts[0].partition(".")
+    return ObjectKey(group or GROUPS.get(kind, ""), kind, parts[1], parts[2])
 
 
 def uid(stored: Object) -> str:
@@ -188,14 +196,23 @@ def _require_namespace(key: ObjectKey, existing: Object | None) -> None:
         )
 
 
-def _add_destinations(
-    key: ObjectKey, existing: Object, manifest: Manifest, objects: Objects, done: Deployed
-) -> None:
-    """Append the destinations of a routing object that are missing, at weight 0."""
-    operations = missing(existing, manifest)
-    if operations:
+def _bring(
+    key: ObjectKey, existing: Object, manifest: Manifest, experiment: Experiment, objects: Objects
+) -> list[str]:
+    """Bring a routing object in one write what it lacks: a new candidate, missing destinations.
+
+    Destinations are appended at weight 0.  Returns the notes.
+    """
+    change = inplace.renewal(key, existing, manifest, experiment)
+    if change.whole is not None:
+        objects.apply(change.whole)
+        return list(change.notes)
+    notes, added = list(change.notes), missing(existing, manifest)
+    if change.operations or added:
         version = existing["metadata"]["resourceVersion"]
         test = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
-        objects.patch(key, [test, *operations])
-        count = sum(str(op["path"]).endswith("/-") for op in operations)
-        done.notes.append(f"{key} existed: added {count} destination(s) at weight 0")
+        objects.patch(key, [test, *change.operations, *added])
+    if added:
+        count = sum(str(op["path"]).endswith("/-") for op in added)
+        notes.append(f"{key} existed: added {count} destination(s) at weight 0")
+    return notes

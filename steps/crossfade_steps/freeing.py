@@ -9,6 +9,7 @@ from __future__ import annotations
 from crossfade.errors import BackendError, SpecError
 from crossfade.spec.dependents import read_only_by
 from crossfade.spec.ownership import object_name
+from crossfade_steps import inplace
 from crossfade_steps.deploy import parse_name
 from crossfade_steps.likeness import differs, unscaled
 from crossfade_steps.ports import ObjectKey
@@ -44,16 +45,25 @@ def free_candidates(run: Run) -> list[str]:
 
 
 def _changes(run: Run, version: str) -> bool:
-    """Return whether a version's manifests would change what runs there, whatever its scale."""
+    """Return whether a version's manifests would change what runs there, whatever its scale.
+
+    A routing object that runs the version itself is asked for the version's part only.
+    """
     namespace = run.bundle.namespace
     names = set(objects_of(run, version))
     read = read_only_by(names, run.bundle.deploy, namespace)
     names.update(name for found in read.values() for name in found)
     for manifest in run.bundle.deploy:
-        if object_name(manifest, namespace) not in names:
+        key = ObjectKey.of(manifest, namespace)
+        existing = run.objects.get(key)
+        if existing is None:
             continue
-        existing = run.objects.get(ObjectKey.of(manifest, namespace))
-        if existing is not None and differs(unscaled(existing), unscaled(manifest)):
+        if key in run.router.keys():  # noqa: SIM118 (a router is no mapping)
+            if inplace.replaces(key, existing, manifest, run.bundle.experiment, version):
+                return True
+        elif object_name(manifest, namespace) in names and differs(
+            unscaled(existing), unscaled(manifest)
+        ):
             return True
     return False
 

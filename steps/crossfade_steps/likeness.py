@@ -99,10 +99,15 @@ def predictor_of(stored: Object | None, host: str) -> str | None:
     name = str(look(stored, ("metadata", "name")))
     for predictor in listed(stored, ("spec", "predictors")):
         if service_name(predictor, name) == host.partition(".")[0]:
-            own = {k: v for k, v in copy.deepcopy(dict(predictor)).items() if k not in NO_MODEL}
-            _drop_replicas(own)
-            return json.dumps(own, sort_keys=True)
+            return predictor_model(predictor)
     return None
+
+
+def predictor_model(predictor: Mapping[str, Any]) -> str:
+    """Return what a predictor runs, without its name, its traffic and what scaling changes."""
+    own = {k: v for k, v in copy.deepcopy(dict(predictor)).items() if k not in NO_MODEL}
+    _drop_replicas(own)
+    return json.dumps(own, sort_keys=True)
 
 
 def _drop_replicas(node: Any) -> None:

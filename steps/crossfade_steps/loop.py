@@ -8,7 +8,8 @@ from __future__ import annotations
 from crossfade import record
 from crossfade.errors import BackendError, CrossfadeError
 from crossfade.verdict import Decision, Outcome
-from crossfade_steps import deploy, promote, safety
+from crossfade.workloads import routed_workload
+from crossfade_steps import deploy, inplace, promote, safety
 from crossfade_steps.beginning import beginning
 from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import iterate
@@ -103,6 +104,10 @@ def _deploy(run: Run, deployed: deploy.Deployed) -> None:
 
 def same(run: Run, objects: dict[str, tuple[str, ...]], candidate: str) -> bool:
     """Return whether a candidate runs what the baseline runs."""
+    own = routed_workload(run.bundle, candidate)
+    if own is not None and (own,) == objects.get(candidate) == objects.get(run.baseline):
+        stored = run.objects.get(deploy.parse_name(own)) or {}
+        return inplace.one_model(stored, run.router.identities(), (run.baseline, candidate))
     pair = (objects.get(run.baseline, ()), objects.get(candidate, ()))
     known = hosts(run)
     behind = known.get(run.baseline, ("", 0))[0], known.get(candidate, ("", 0))[0]

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from crossfade import record
 from crossfade.errors import BackendError
-from crossfade.spec.ownership import WORKLOADS, object_name
+from crossfade.spec.ownership import object_name
 from crossfade.spec.requests import at_host, proving_request
 from crossfade.spec.rollout import Manifest, Verify
+from crossfade.workloads import runs_models
 from crossfade_steps import verify
 from crossfade_steps.deploy import parse_name, wait_until_ready
 from crossfade_steps.ports import ObjectKey
@@ -98,13 +99,14 @@ def _await(run: Run, keys: Sequence[ObjectKey]) -> None:
 def _replace(run: Run, plan: Plan) -> None:
     for manifest in plan.workloads:
         run.objects.apply(manifest)
-    keys = [
-        ObjectKey.of(manifest, run.bundle.namespace)
-        for manifest in plan.workloads
-        if manifest.get("kind") in WORKLOADS
-    ]
+    _await_applied(run, plan.workloads)
+
+
+def _await_applied(run: Run, manifests: Sequence[Manifest]) -> None:
+    """Wait for those of the applied documents that run models.  Raises ``BackendError``."""
+    keys = [ObjectKey.of(manifest, run.bundle.namespace) for manifest in manifests]
     try:
-        _await(run, keys)
+        _await(run, [key for key in keys if runs_models(key.group, key.kind)])
     except Stopped as stop:  # the winner's own copy has all traffic already, and keeps it
         raise BackendError(str(stop)) from stop
 
@@ -165,6 +167,7 @@ def _shift(run: Run, plan: Plan, model: str) -> None:
         for manifest in plan.routes:
             hold(run)
             run.objects.apply(manifest)
+        _await_applied(run, plan.routes)  # a route that runs the models, too, is made anew
         prove_gateway(run, plan, model)
     except BackendError:
         settle(run)

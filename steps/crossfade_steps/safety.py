@@ -136,13 +136,14 @@ def clean_up(run: Run, created: Mapping[str, str], names: tuple[str, ...]) -> li
     """Delete the named objects that this run created and that nobody replaced since.
 
     ``created`` maps ``Kind/namespace/name`` to the UID at creation.  Returns what was deleted;
-    a failure to delete is a note of the run, never its outcome.
+    a failure to delete is a note of the run, never its outcome.  What holds the weights stays,
+    whatever it runs besides.
     """
     from crossfade_steps.deploy import parse_name
 
     deleted = []
     for name in names:
-        if name not in created:
+        if name not in created or parse_name(name) in run.router.keys():  # noqa: SIM118
             continue
         try:
             run.objects.delete(parse_name(name), uid=created[name])

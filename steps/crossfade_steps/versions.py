@@ -9,6 +9,7 @@ from typing import Any
 from crossfade.errors import CrossfadeError, SpecError
 from crossfade.routes import full_host
 from crossfade.spec.ownership import known_manifests, single_owner
+from crossfade.workloads import routed_workload
 from crossfade_steps.deploy import parse_name
 from crossfade_steps.run import Run
 
@@ -18,8 +19,9 @@ PODS = ("Deployment", "StatefulSet")
 def version_objects(run: Run) -> dict[str, tuple[str, ...]]:
     """Return each version's workloads as ``Kind/namespace/name``.
 
-    As ``versions:`` says, else whoever serves the host that the version's route points at.  Raises
-    ``SpecError`` for a Deployment that would be two versions (subsets of one host).
+    As ``versions:`` says, else the routing object where it runs the models itself, else whoever
+    serves the host that the version's route points at.  Raises ``SpecError`` for a Deployment that
+    would be two versions (subsets of one host).
     """
     found = {version.name: objects_of(run, version.name) for version in run.versions}
     seen: dict[str, str] = {}
@@ -41,10 +43,12 @@ def objects_of(run: Run, version: str) -> tuple[str, ...]:
     named = run.bundle.versions.get(version)
     if named is not None and named.objects:
         return named.objects
+    bundle, own = run.bundle, routed_workload(run.bundle, version)
+    if own is not None:
+        return (own,)
     host = hosts(run).get(version)
     if host is None:
         return ()
-    bundle = run.bundle
     known = known_manifests(bundle.deploy, bundle.promote, bundle.namespace)
     return single_owner(version, host[0], known, bundle.namespace)
 

@@ -121,10 +121,14 @@ def _of_objects(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
             rule(group, plural(kind), verbs, [name]) for name, verbs in own.items()
         ]
         found[namespace].append(rule(group, plural(kind), ["create"]))
-        if kind in WORKLOADS:
-            found[namespace].append(rule("", "pods", ["list"]))
-        if kind == "SeldonDeployment":
-            found[namespace].append(rule("apps", "deployments", ["list"]))
+        found[namespace] += _of_readiness(kind)
+
+
+def _of_readiness(kind: str) -> list[Rule]:
+    """Return what looking at a workload needs besides itself: its pods, Seldon's Deployments."""
+    pods = [rule("", "pods", ["list"])] if kind in WORKLOADS else []
+    made = [rule("apps", "deployments", ["list"])] if kind == "SeldonDeployment" else []
+    return [*pods, *made]
 
 
 def _of_named(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
@@ -134,9 +138,7 @@ def _of_named(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
             kind, _, rest = text.partition("/")
             namespace, _, name = rest.partition("/")
             found[namespace] += [rule(GROUPS.get(kind, ""), plural(kind), ["get"], [name]),
-                                 rule("", "pods", ["list"])]  # fmt: skip
-            if kind == "SeldonDeployment":
-                found[namespace].append(rule("apps", "deployments", ["list"]))
+                                 *_of_readiness(kind)]  # fmt: skip
 
 
 def _applied(bundle: Bundle) -> set[str]:
@@ -165,6 +167,7 @@ def _of_routes(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
             rule(group, plural(kind), ["get", "patch"], [name]),
             rule("coordination.k8s.io", "leases", ["get", "patch", "delete"], [lease]),
             rule("coordination.k8s.io", "leases", ["create"]),
+            *_of_readiness(kind),
         ]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from crossfade.routes import in_full, references_by_object, resolve
-from crossfade.spec.ownership import Manifest, known_manifests, single_owner
+from crossfade.routes import in_full, knative, references_by_object, resolve
+from crossfade.spec.ownership import GROUPS, WORKLOADS, Manifest, known_manifests, single_owner
 from crossfade.spec.rollout import Bundle
 from crossfade.spec.source import mapped
 
@@ -13,6 +13,9 @@ def workloads_of(bundle: Bundle, version: str) -> tuple[str, ...]:
     named = bundle.versions.get(version)
     if named is not None and named.objects:
         return named.objects
+    own = routed_workload(bundle, version)
+    if own is not None:
+        return (own,)
     experiment = bundle.experiment
     groups = references_by_object(experiment.versions, experiment.namespace)
     for (api_version, kind, namespace, name), references in groups.items():
@@ -26,6 +29,30 @@ def workloads_of(bundle: Bundle, version: str) -> tuple[str, ...]:
                 known = known_manifests(bundle.deploy, bundle.promote, bundle.namespace)
                 return single_owner(version, host[0], known, bundle.namespace)
     return ()
+
+
+def routed_workload(bundle: Bundle, version: str) -> str | None:
+    """Return the routing object that runs the version, too; None where it only points at hosts.
+
+    As ``Kind/namespace/name``, with the group behind the kind where the kind alone does not tell
+    it: ``Service.serving.knative.dev/default/web``.
+    """
+    experiment = bundle.experiment
+    groups = references_by_object(experiment.versions, experiment.namespace)
+    own = [key for key, references in groups.items() if references.get(version) is not None]
+    keys = own or list(groups)  # a version without a path has what the others leave
+    if len(keys) != 1:
+        return None
+    api_version, kind, namespace, name = keys[0]
+    group = api_version.rpartition("/")[0]
+    if not runs_models(group, kind):
+        return None
+    return f"{kind if GROUPS.get(kind) == group else f'{kind}.{group}'}/{namespace}/{name}"
+
+
+def runs_models(group: str, kind: str) -> bool:
+    """Return whether objects of a kind have pods that take requests."""
+    return kind in WORKLOADS or (group, kind) == (knative.GROUP, knative.KIND)
 
 
 def key_of(manifest: Manifest, namespace: str) -> tuple[str, str, str, str]:

@@ -2,17 +2,18 @@
 
 Ready means: the newest spec was seen, and updated = available = desired with no old pod left.
 A SeldonDeployment has no observedGeneration: its Deployments are looked at, and that they carry
-its models, since its status still says Available right after a change.
+its models, since its status still says Available right after a change.  What makes revisions is
+ready when the latest one is.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from crossfade.errors import NeverReady
 from crossfade.spec.source import listed, mapped
+from crossfade_steps.cluster import revisions, seldon
 from crossfade_steps.cluster.kube import Kube
 from crossfade_steps.ports import Object, ObjectKey
 
@@ -38,16 +39,13 @@ class KubeReadiness:
             return self._workload(stored)
         if key.kind == "SeldonDeployment":
             return self._seldon(key, stored)
-        if key.kind == "InferenceService":
-            return _inference(stored)
-        return None
+        return revisions.pending(key, stored)
 
     def _workload(self, stored: Object) -> str | None:
         reason = rollout_reason(stored)
         if reason is None:
             return None
-        labels = mapped(stored, ("spec", "selector", "matchLabels"))
-        selector = ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
+        selector = label_selector(mapped(stored, ("spec", "selector")))
         pods = self._kube.list("", "Pod", stored["metadata"]["namespace"], selector)
         trouble = "; ".join(pod_troubles(pods))
         if any(word in trouble for word in HOPELESS):
@@ -60,10 +58,9 @@ class KubeReadiness:
             raise NeverReady(f"{key}: failed: {status.get('description', 'without a reason')}")
         selector = f"seldon-deployment-id={key.name}"
         found = self._kube.list("apps", "Deployment", key.namespace, selector)
-        text = json.dumps([deployment.get("spec") for deployment in found])
-        for uri in _model_uris(stored):
-            if uri not in text:
-                return f"no Deployment carries {uri} yet"
+        lacking = seldon.lacking(stored, found)
+        if lacking is not None:
+            return lacking
         for deployment in found:
             reason = self._workload({**deployment, "kind": "Deployment"})
             if reason is not None:
@@ -108,32 +105,16 @@ def pod_troubles(pods: Iterable[Mapping[str, Any]]) -> list[str]:
     return [text.strip() for text in found]
 
 
-def _inference(stored: Object) -> str | None:
-    status = mapped(stored, ("status",))
-    seen = status.get("observedGeneration")
-    if seen is not None and seen < stored["metadata"]["generation"]:
-        return "its controller has not seen it yet"
-    for condition in listed(status, ("conditions",)):
-        if condition.get("type") == "Ready":
-            ready = condition.get("status") == "True"
-            return None if ready else str(condition.get("message") or condition.get("reason"))
-    return "it has no Ready condition yet"
-
-
-def _model_uris(stored: Object) -> list[str]:
-    """Return the models of every graph node."""
-    found: list[str] = []
-
-    def walk(node: Any) -> None:
-        if isinstance(node, Mapping):
-            if node.get("modelUri"):
-                found.append(str(node["modelUri"]))
-            for child in node.get("children") or ():
-                walk(child)
-
-    for predictor in listed(stored, ("spec", "predictors")):
-        walk(mapped(predictor, ("graph",)))
-    return found
+def label_selector(selector: Mapping[str, Any]) -> str:
+    """Return a LabelSelector as the API's query has it (meta/v1): labels and expressions."""
+    labels = mapped(selector, ("matchLabels",))
+    parts = [f"{name}={value}" for name, value in sorted(labels.items())]
+    for expression in listed(selector, ("matchExpressions",)):
+        name, values = expression["key"], ",".join(map(str, expression.get("values") or ()))
+        written = {"In": f"{name} in ({values})", "NotIn": f"{name} notin ({values})",
+                   "Exists": str(name), "DoesNotExist": f"!{name}"}  # fmt: skip
+        parts.append(written[expression["operator"]])
+    return ",".join(parts)
 
 
 def _name(stored: Object) -> str:
