@@ -271,8 +271,11 @@ def test_a_limit_from_below_is_played_from_above(
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (['{"type":"run","format":1}'], "the record's beginning is damaged"),
-        (['{"type":"run","format":1,"experiment":{}}'], "the record's beginning is damaged"),
+        (['{"type":"run","format":1}'], "record.jsonl:1: damaged entry run: run is missing"),
+        (
+            ['{"type":"run","format":1,"run":"x","digest":"","experiment":{}}'],
+            "record.jsonl:1: damaged entry run: experiment.",
+        ),
         (['{"type":"run","format":1}', '{"foo":1}', "{}"], "record.jsonl:2: not an entry"),
     ],
 )
