@@ -5,6 +5,8 @@ The same functions run as the steps of a workflow; here they follow each other d
 
 from __future__ import annotations
 
+from traceback import extract_tb
+
 from crossfade import record
 from crossfade.errors import BackendError, CrossfadeError
 from crossfade.verdict import Decision, Outcome
@@ -40,8 +42,10 @@ def conduct(run: Run) -> Ended:
         ended = Ended(stop.outcome, str(stop))
     except CrossfadeError as error:
         ended = Ended(Outcome.FAILED, str(error) + (f" ({error.hint})" if error.hint else ""))
+    except Exception as error:  # a mistake of ours must not leave users with a candidate
+        ended = Ended(Outcome.FAILED, _unexpected(error))
     ended = _settle(run, ended)
-    clean_up(run, deployed, ended)
+    _clean_up(run, deployed, ended)
     _note(run, record.outcome(ended.outcome, ended.sentence, ended.winner))
     return ended
 
@@ -50,8 +54,19 @@ def _note(run: Run, entry: record.Entry) -> None:
     """Record what is known at the end; a full disk keeps no weight from being restored."""
     try:
         run.record.append(entry)
-    except CrossfadeError as error:
-        run.notes.append(f"{entry['type']} not recorded: {error}")
+    except Exception as error:
+        run.notes.append(f"{entry['type']} not recorded: {_told(error)}")
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, CrossfadeError) else _unexpected(error)
+
+
+def _unexpected(error: Exception) -> str:
+    """Return what nobody foresaw in one sentence, with the place where it was raised."""
+    where = "".join(f" ({place.filename.rpartition('/')[2]}:{place.lineno})"
+                    for place in extract_tb(error.__traceback__)[-1:])  # fmt: skip
+    return f"unexpected {type(error).__name__}: {error}{where}"
 
 
 def _run(run: Run, deployed: deploy.Deployed) -> Ended:
@@ -134,9 +149,20 @@ def _settle(run: Run, ended: Ended) -> Ended:
         weights = safety.settle(run)
         if weights is not None:
             _note(run, record.settled(weights))
-    except CrossfadeError as error:
-        return Ended(Outcome.FAILED, f"{ended.sentence}; {error}", ended.winner)
+    except Exception as error:
+        text = _told(error)
+        if not isinstance(error, CrossfadeError):
+            text = f"safe weights are NOT restored: {text}"
+        return Ended(Outcome.FAILED, f"{ended.sentence}; {text}", ended.winner)
     return ended
+
+
+def _clean_up(run: Run, deployed: deploy.Deployed, ended: Ended) -> None:
+    """Clean up; what stays behind is a note of the run, never its outcome."""
+    try:
+        clean_up(run, deployed, ended)
+    except Exception as error:
+        run.notes.append(f"candidates not removed: {_told(error)}")
 
 
 def clean_up(run: Run, deployed: deploy.Deployed, ended: Ended) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from crossfade.errors import SpecError
+from crossfade.errors import BackendError, SpecError
 from crossfade_steps.embedded import local
 from crossfade_steps.embedded.admission import admit
 from crossfade_steps.embedded.gateway import Gateway
@@ -272,6 +272,40 @@ def test_a_change_that_envoy_refuses_is_told(tmp_path: Path) -> None:
 
     assert reason is not None
     assert "envoy refuses version" in reason
+
+
+def test_a_weight_is_in_force_also_when_the_disk_is_full(tmp_path: Path) -> None:
+    mesh = Mesh(tmp_path)
+    for name in ("rds", "cds"):  # a file that is no file: nothing can be written beside it
+        (tmp_path / "envoy" / f".{name}.yaml.new").mkdir()
+    try:
+        for weight, name in ((0, "b"), (100, "a")) * 5:
+            mesh.route(to(("a", weight), ("b", 100 - weight)))
+            assert {mesh.name() for _ in range(5)} == {name}
+        mesh.gateway.serve(("a.ns", 80), mesh.echoes[1].port)
+        assert mesh.name() == "b"
+        reason = mesh.gateway.failed()
+    finally:
+        mesh.stop()
+
+    assert reason is None
+
+
+def test_a_route_that_cannot_be_written_is_refused_and_stays_as_it_was(tmp_path: Path) -> None:
+    mesh = Mesh(tmp_path)
+    try:
+        mesh.route(to(("a", 100)))
+        before = mesh.store.get(KEY)
+        (tmp_path / "envoy" / ".rds.yaml.new").mkdir()
+        many = [to(("b", 100), match=[{"uri": {"exact": "/" + "x" * 200 + str(i)}}])
+                for i in range(100)]  # fmt: skip
+        with pytest.raises(BackendError, match=r"rds.yaml: cannot be written"):
+            mesh.route(*many)
+        assert mesh.store.get(KEY) == before
+        mesh.route(to(("b", 100)))
+        assert mesh.name() == "b"
+    finally:
+        mesh.stop()
 
 
 def test_a_gateway_that_died_is_told_without_waiting(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from crossfade.errors import BackendError
-from crossfade_steps.embedded.processes import Child, Processes, ending
+from crossfade_steps.embedded.processes import Child, Processes, ending, tail
 from crossfade_steps.embedded.watchdog import marked
 
 # starts a child that has a child of its own, which leaves the group as a daemon would
@@ -49,12 +49,34 @@ def test_a_child_s_death_is_told_with_its_name_its_code_and_its_last_words(
 ) -> None:
     child = processes.start("envoy", ["bash", "-c", "echo one; echo no such route >&2; exit 4"])
 
-    assert told(processes, child) == "envoy ended with exit code 4: one | no such route"
+    assert told(processes, child) == (
+        f"envoy ended with exit code 4: one | no such route (log: {child.log})"
+    )
+
+
+def test_a_child_s_death_is_told_by_its_error_and_not_by_the_frames_behind_it(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "model.log"
+    frames = "\n".join(f"  [bt] ({i}) libxgboost.so(+0x{i}) [0x7f]" for i in range(9))
+    trace = 'Traceback (most recent call last):\n  File "server.py", line 1, in load\n    load()\n'
+    reason = "xgboost.core.XGBoostError: [09:41:51] json_io.h:190: Unexpected end of file"
+
+    log.write_text(f"ready\n{trace}{reason}\nStack trace:\n{frames}\n\nShutting down\n")
+    assert tail(log) == f"{reason} (log: {log})"
+
+    log.write_text(f"one\nno such model\nStack trace:\n{frames}\n")
+    assert tail(log) == f"one | no such model (log: {log})"
+
+    log.write_text("OldError: long ago\n" + "alive\n" * 100)
+    assert tail(log).startswith("alive | alive")
 
 
 def test_a_server_that_ends_without_an_error_has_failed_too(processes: Processes) -> None:
-    assert told(processes, processes.start("envoy", ["true"])) == (
-        "envoy ended with exit code 0: it said nothing"
+    child = processes.start("envoy", ["true"])
+
+    assert told(processes, child) == (
+        f"envoy ended with exit code 0: it said nothing (log: {child.log})"
     )
 
 

@@ -40,9 +40,9 @@ def rollout(tmp_path: Path) -> Path:
 class Running:
     """A run in a process of its own."""
 
-    def __init__(self, rollout: Path, folder: Path) -> None:
+    def __init__(self, rollout: Path, folder: Path, *before: str) -> None:
         code = "from crossfade.cli import main; main()"
-        words = [sys.executable, "-c", code, "run", str(rollout), "--folder", str(folder)]
+        words = [*before, sys.executable, "-c", code, "run", str(rollout), "--folder", str(folder)]
         self.folder = folder
         self.process = subprocess.Popen(
             words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -101,6 +101,23 @@ def test_an_interrupt_restores_the_baseline_and_ends_every_child(
 
     assert (code, out.splitlines()[0]) == (3, "outcome: cancelled")
     assert running.entries()[-2] == {"type": "settled", "weights": {"iris-v1": 100, "iris-v2": 0}}
+    assert children_of(tmp_path / "out") == []
+
+
+def test_a_run_goes_on_when_its_terminal_and_its_reader_are_gone(
+    rollout: Path, tmp_path: Path
+) -> None:
+    running = Running(rollout, tmp_path / "out", "nohup")
+    running.wait_for("started")
+    assert running.process.stderr is not None
+    assert running.process.stdout is not None
+    running.process.stderr.close()
+    running.process.stdout.close()
+    running.process.send_signal(signal.SIGHUP)
+    running.process.wait(timeout=90)
+
+    assert running.process.returncode == 0
+    assert running.entries()[-1]["outcome"] == "promoted"
     assert children_of(tmp_path / "out") == []
 
 

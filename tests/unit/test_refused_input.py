@@ -24,7 +24,6 @@ from crossfade.report.page import page
 from crossfade.spec.rollout import PROMETHEUS
 from crossfade.verdict import Outcome
 from crossfade_steps.embedded.local import wait_for
-from crossfade_steps.embedded.models import local_model
 from crossfade_steps.loop import conduct
 from crossfade_steps.metrics.prometheus import Settings
 from crossfade_steps.record_file import RecordFile
@@ -272,8 +271,11 @@ def test_a_limit_from_below_is_played_from_above(
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (['{"type":"run","format":1}'], "the record's beginning is damaged"),
-        (['{"type":"run","format":1,"experiment":{}}'], "the record's beginning is damaged"),
+        (['{"type":"run","format":1}'], "record.jsonl:1: damaged entry run: run is missing"),
+        (
+            ['{"type":"run","format":1,"run":"x","digest":"","experiment":{}}'],
+            "record.jsonl:1: damaged entry run: experiment.",
+        ),
         (['{"type":"run","format":1}', '{"foo":1}', "{}"], "record.jsonl:2: not an entry"),
     ],
 )
@@ -310,15 +312,6 @@ def test_a_full_disk_ends_the_run_and_restores_the_weights() -> None:
 def test_a_child_that_died_is_not_waited_for() -> None:
     with pytest.raises(BackendError, match="envoy ended with exit code 127"):
         wait_for("envoy", "http://127.0.0.1:9/ready", 60, lambda: "envoy ended with exit code 127")
-
-
-def test_a_model_s_folder_is_found_from_anywhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "models" / "iris").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-
-    assert local_model("gs://b/iris", {"gs://b": "models"}, tmp_path).is_absolute()
 
 
 def test_a_secret_in_the_rollout_itself_is_found_as_in_a_file(example: Path) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 
 from crossfade.errors import CrossfadeError, NeverReady
 from crossfade_steps.embedded.gateway import Gateway
-from crossfade_steps.embedded.models import Copy, Predictor, local_model, predictors, start_copy
+from crossfade_steps.embedded.mirror import local_model
+from crossfade_steps.embedded.models import Copy, Predictor, predictors, start_copy
 from crossfade_steps.embedded.monitoring import Monitoring
 from crossfade_steps.embedded.processes import Processes
 from crossfade_steps.embedded.store import Store

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +11,8 @@ from typing import Any
 
 import requests
 
-from crossfade_steps.embedded import envoy_config, local
+from crossfade.errors import CrossfadeError
+from crossfade_steps.embedded import envoy_config, files, local
 from crossfade_steps.embedded.processes import Processes, tail
 from crossfade_steps.embedded.tools import Tools, free_port
 from crossfade_steps.embedded.virtual_service import Address, service_host
@@ -31,8 +31,8 @@ class Gateway:
     """
 
     def __init__(self, folder: Path, processes: Processes, tools: Tools) -> None:
-        self._folder = folder / "envoy"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder = files.make_folder(folder / "envoy")
+        self._files = {name: files.Watched(self._folder / f"{name}.yaml") for name in _SCOPES}
         self.port, self._admin = free_port(), free_port()
         self._services: dict[Address, int] = {}
         self._prefixes: dict[str, Mapping[Address, int]] = {}
@@ -49,7 +49,7 @@ class Gateway:
             port=self.port, admin_port=self._admin, folder=str(self._folder)
         )
         path = self._folder / "bootstrap.json"
-        path.write_text(json.dumps(config))
+        files.write(path, json.dumps(config))
         command = [str(tools.envoy), "-c", str(path), "--concurrency", "1", "-l", "warning",
                    "--use-dynamic-base-id"]  # fmt: skip
         self._log = processes.start("envoy", command).log
@@ -93,15 +93,20 @@ class Gateway:
                 self._take("rds", self._write_routes)
 
     def route(self, event: str, virtual_service: Object) -> None:
-        """Follow a change of a VirtualService."""
+        """Follow a change of a VirtualService, or raise and route as before."""
         metadata = virtual_service["metadata"]
         key = (metadata["namespace"], metadata["name"])
         with self._lock:
+            before = dict(self._virtual_services)
             if event == "deleted":
                 self._virtual_services.pop(key, None)
             else:
                 self._virtual_services[key] = virtual_service
-            self._take("rds", self._write_routes)
+            try:
+                self._take("rds", self._write_routes)
+            except CrossfadeError:
+                self._virtual_services = before
+                raise
 
     def _write_clusters(self) -> None:
         self._write("cds", envoy_config.clusters(self._services, self._next()))
@@ -111,17 +116,18 @@ class Gateway:
         self._write("rds", envoy_config.routes(services, self._prefixes, self._next()))
 
     def _write(self, name: str, config: dict[str, Any]) -> None:
-        """Replace a file in one step: Envoy watches the folder for renames."""
-        temporary = self._folder / f".{name}.new"
-        temporary.write_text(json.dumps(config))
-        os.replace(temporary, self._folder / f"{name}.yaml")
+        """Bring a file to a configuration: Envoy watches the folder for renames."""
+        self._files[name].write(json.dumps(config))
 
     def _next(self) -> int:
         self._version += 1
         return self._version
 
     def _take(self, name: str, write: Callable[[], None]) -> None:
-        """Write a file and wait until Envoy uses it; remember why it does not."""
+        """Write a file and wait until Envoy uses it; remember why it does not.
+
+        Raises ``BackendError`` where the file cannot be written.
+        """
         before = self._statistics(name).get("update_rejected")
         write()
         until = time.monotonic() + TAKE_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,10 @@ from crossfade.spec.rollout import Bundle
 from crossfade.verdict import Outcome
 from crossfade_steps import metrics, routers
 from crossfade_steps.clock import SystemClock
+from crossfade_steps.embedded import files
 from crossfade_steps.embedded.admission import refuse_unknown_kinds
+from crossfade_steps.embedded.mirror import served
+from crossfade_steps.embedded.tools import find_tools
 from crossfade_steps.embedded.world import World
 from crossfade_steps.loop import conduct
 from crossfade_steps.ports import Record
@@ -25,6 +29,26 @@ from crossfade_steps.run import Ended, Run, Stopped
 from crossfade_steps.versions import version_objects
 
 Listener = Callable[[Mapping[str, Any]], None]
+
+
+def until_it_fails(listener: Listener) -> Listener:
+    """Return a listener that is called no more once it has failed.
+
+    A screen that is closed, a pipe that nobody reads, a full disk under a log: whatever keeps a run
+    from being shown is no reason to end it.  Rich raises ``SystemExit`` for a pipe.
+    """
+    gone = False
+
+    def tell(entry: Mapping[str, Any]) -> None:
+        nonlocal gone
+        if gone:
+            return
+        try:
+            listener(entry)
+        except (Exception, SystemExit):
+            gone = True
+
+    return tell
 
 
 class _Told:
@@ -43,17 +67,15 @@ def run_here(bundle: Bundle, folder: Path, listener: Listener, say: Listener) ->
     """Carry a rollout out on this machine; ``folder`` gets its record and its logs.
 
     ``listener`` is called with each entry of the record, ``say`` with ``{"text": ...}`` while
-    things start.  Raises ``CrossfadeError`` when the world cannot be made or knows a kind not.
+    things start; one that fails is called no more.  Raises ``CrossfadeError`` when the world cannot
+    be made or knows a kind or a model not.
     """
-    refuse_unknown_kinds(bundle)
-    metrics.connect(bundle.metrics, {"prometheus": bundle.prometheus})  # settings are right
-    policies.settings(bundle.policy)
-    folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "record.jsonl").exists():
-        raise SpecError(f"{folder} holds the record of a run already, expected a folder of its own")
-    (folder / "bundle.json").write_text(bundle.to_json())
+    listener, say = until_it_fails(listener), until_it_fails(say)
+    models = _prepare(bundle, folder)
     with _interrupts() as interrupted, World(folder / "logs", bundle.models) as world:
         say({"text": f"envoy at {world.gateway.url}, prometheus at {world.monitoring.url}"})
+        for uri, place in models.items():
+            say({"text": f"{uri} is served here from {place}"})
         run = _run(bundle, folder, world, listener)
         run = _with_load(run, world, interrupted)
         say({"text": "starting the models"})
@@ -61,6 +83,21 @@ def run_here(bundle: Bundle, folder: Path, listener: Listener, say: Listener) ->
         for note in (*world.notes, *run.notes):
             say({"text": f"note: {note}"})
         return ended
+
+
+def _prepare(bundle: Bundle, folder: Path) -> dict[str, Path]:
+    """Refuse what cannot be carried out, write down what is to be, and return models' folders."""
+    refuse_unknown_kinds(bundle)
+    metrics.connect(bundle.metrics, {"prometheus": bundle.prometheus})  # settings are right
+    policies.settings(bundle.policy)
+    models = served(bundle, find_tools().models)
+    files.make_folder(folder)
+    if (folder / "record.jsonl").exists():
+        raise SpecError(f"{folder} holds the record of a run already, expected a folder of its own")
+    files.write(folder / "bundle.json", bundle.to_json())
+    places = {uri: str(place) for uri, place in models.items()}
+    files.write(folder / "models.json", json.dumps(places, indent=1) + "\n")
+    return models
 
 
 def _run(bundle: Bundle, folder: Path, world: World, listener: Listener) -> Run:
@@ -111,7 +148,10 @@ _LATE = ("alarm", "start_load")
 
 @contextmanager
 def _interrupts() -> Iterator[threading.Event]:
-    """Turn Ctrl-C and TERM into a flag: the run ends itself, in order."""
+    """Turn Ctrl-C, TERM and HUP into a flag: the run ends itself, in order.
+
+    What is ignored stays so: ``nohup`` starts a run with HUP ignored, and it shall go on.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event  # signals are the main thread's business
@@ -121,7 +161,8 @@ def _interrupts() -> Iterator[threading.Event]:
         event.set()
 
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, note) for number in signals}
+    heard = [n for n in signals if signal.getsignal(n) not in (signal.SIG_IGN, None)]
+    before = {number: signal.signal(number, note) for number in heard}
     try:
         yield event
     finally:

@@ -109,35 +109,6 @@ class Copy:
         return local.answers(f"http://127.0.0.1:{self.port}/ready")
 
 
-def local_model(uri: str, mirrors: Mapping[str, str], folder: Path) -> Path:
-    """Return the folder with the model's file.
-
-    ``mirrors`` maps the beginning of a URI to a local folder; without one the path of the URI is
-    looked for in ``folder``: the bucket's name, or what follows it.  Raises ``SpecError``.
-    """
-    for prefix, folder_of in mirrors.items():
-        if uri.startswith(prefix):
-            return _existing(Path(folder_of) / uri.removeprefix(prefix).strip("/"), uri)
-    if "://" not in uri:
-        return _existing(Path(uri), uri)
-    parts = [part for part in uri.partition("://")[2].split("/") if part]
-    for start in range(len(parts)):
-        candidate = folder.joinpath(*parts[start:])
-        if candidate.is_dir():
-            return candidate
-    raise SpecError(
-        f"model {uri}: not in the local mirror {folder}",
-        hint="its store cannot be reached from here: put the model's folder there, or name one "
-        "under spec.models",
-    )
-
-
-def _existing(path: Path, uri: str) -> Path:
-    if not path.is_dir():
-        raise SpecError(f"model {uri}: no folder {path}")
-    return path.resolve()  # a server has a folder of its own
-
-
 def start_copy(
     predictor: Predictor, model: Path, number: int, processes: Processes, tools: Tools
 ) -> Copy:

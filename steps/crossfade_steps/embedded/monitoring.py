@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from crossfade_steps.embedded import local
+from crossfade_steps.embedded import files, local
 from crossfade_steps.embedded.processes import Processes
 from crossfade_steps.embedded.tools import Tools, free_port
 
@@ -28,17 +27,15 @@ class Monitoring:
     """Prometheus on a loopback port, and what it scrapes."""
 
     def __init__(self, folder: Path, processes: Processes, tools: Tools) -> None:
-        self._folder = folder / "prometheus"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder = files.make_folder(folder / "prometheus")
         self._targets: dict[str, Mapping[str, str]] = {}
         self._lock = threading.Lock()
         self.port = free_port()
         self._file = self._folder / "targets.json"
         self._write()
         config = self._folder / "prometheus.yml"
-        config.write_text(
-            _CONFIG.format(scrape=SCRAPE_SECONDS, targets=json.dumps(str(self._file)))
-        )
+        targets = json.dumps(str(self._file))
+        files.write(config, _CONFIG.format(scrape=SCRAPE_SECONDS, targets=targets))
         processes.start("prometheus", [
             str(tools.prometheus), f"--config.file={config}",
             f"--storage.tsdb.path={self._folder / 'data'}",
@@ -68,6 +65,4 @@ class Monitoring:
     def _write(self) -> None:
         groups = [{"targets": [target], "labels": dict(labels)}
                   for target, labels in sorted(self._targets.items())]  # fmt: skip
-        temporary = self._folder / ".targets.new"
-        temporary.write_text(json.dumps(groups))
-        os.replace(temporary, self._file)
+        files.replace(self._file, json.dumps(groups))

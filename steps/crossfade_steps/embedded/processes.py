@@ -8,6 +8,7 @@ watchdog ends every group it was told of and everything that carries the mark.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,10 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossfade.errors import BackendError
-from crossfade_steps.embedded import watchdog
+from crossfade_steps.embedded import files, watchdog
 
 GRACE_SECONDS = 3.0
 TAIL_LINES = 5
+LAST_LINES = 60
+"""Lines at a log's end that an error is looked for in: an older one is not what ended it."""
+_ERROR = re.compile(r"[\w.]*(Error|Exception): .+")
+_FRAME = re.compile(r"\[bt\]|^Stack trace:|^Traceback |^\s+File \"")
 
 
 @dataclass(slots=True)
@@ -40,8 +45,7 @@ class Processes:
     """Starts, watches and ends children; logs go to ``folder``."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = files.make_folder(folder)
         self._children: list[Child] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -158,9 +162,15 @@ def ending(code: int) -> str:
 
 
 def tail(log: Path) -> str:
-    """Return the last lines of a log in one line."""
+    """Return the reason that a log ends with in one line, and where the log is.
+
+    That is its last error, or its last lines without the frames of a stack.
+    """
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     except OSError:
         lines = []
-    return " | ".join(line[:200] for line in lines[-TAIL_LINES:]) or "it said nothing"
+    errors = [found[0] for line in lines[-LAST_LINES:] if (found := _ERROR.search(line))]
+    words = [line.strip() for line in lines[-LAST_LINES:] if not _FRAME.search(line)]
+    said = errors[-1:] or words[-TAIL_LINES:] or ["it said nothing"]
+    return " | ".join(line[:200] for line in said) + f" (log: {log})"

@@ -16,7 +16,7 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
-from crossfade.errors import BackendError, Conflict
+from crossfade.errors import BackendError, Conflict, CrossfadeError
 from crossfade_steps.ports import Object, ObjectKey
 
 Subscriber = Callable[[str, Object], None]
@@ -128,10 +128,19 @@ class Store:
         return self._store(key, changed, "modified")
 
     def _store(self, key: ObjectKey, stored: dict[str, Any], event: str) -> Object:
+        """Keep the object and tell of it; what a subscriber refuses has not happened."""
+        before = self._objects.get(key)
         self._version += 1
         stored["metadata"]["resourceVersion"] = str(self._version)
         self._objects[key] = stored
-        self._tell(event, stored)
+        try:
+            self._tell(event, stored)
+        except CrossfadeError:
+            if before is None:
+                del self._objects[key]
+            else:
+                self._objects[key] = before
+            raise
         return copy.deepcopy(stored)
 
     def _tell(self, event: str, stored: Object) -> None:

@@ -19,7 +19,7 @@ import requests
 from crossfade.errors import BackendError, SpecError
 from crossfade.spec.requests import fortio_words
 from crossfade.spec.rollout import FeedbackLoad, FortioLoad, JobLoad
-from crossfade_steps.embedded import jobs, local
+from crossfade_steps.embedded import files, jobs, local
 from crossfade_steps.embedded.admission import admit
 from crossfade_steps.embedded.controllers import SeldonController, Surroundings
 from crossfade_steps.embedded.gateway import Gateway
@@ -168,7 +168,7 @@ class World:
                 if load.feedback_url is None
             },
         }
-        config.write_text(json.dumps(resolved))
+        files.write(config, json.dumps(resolved))
         module = "crossfade_steps.loadgen.feedback"
         command = [sys.executable, "-m", module, str(config), str(config.with_suffix(".counts"))]
         self._processes.start(f"load-{self._loads}", command)

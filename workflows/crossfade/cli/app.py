@@ -195,9 +195,13 @@ def describe(
 ) -> None:
     """Show what a run did: weights, metrics, verdicts, winner, and why."""
     from crossfade.cli.output import out
+    from crossfade.intact import reading
     from crossfade.report.describe import describe as describe_entries
 
-    out.print(describe_entries(_entries(record, namespace, folder)))
+    entries, name = _entries(record, namespace, folder)
+    with reading(name):
+        told = describe_entries(entries)
+    out.print(told)
 
 
 @app.command()
@@ -212,7 +216,7 @@ def report(
     """Write what a run did as one HTML page."""
     from crossfade.cli.records import write_page
 
-    write_page(_entries(record, namespace, folder), output)
+    write_page(*_entries(record, namespace, folder), output)
 
 
 @app.command("assert")
@@ -238,18 +242,27 @@ def replay(
     """Decide a recorded run again and compare every decision, byte for byte."""
     from crossfade.cli.records import replay as again
 
-    raise typer.Exit(again(_entries(record, namespace, folder), policy))
+    raise typer.Exit(again(*_entries(record, namespace, folder), policy))
 
 
-def _entries(record: str | None, namespace: str | None, folder: Path) -> list[Mapping[str, Any]]:
-    """Return the entries of a record that is a file, or of a run on the cluster."""
+def _entries(
+    record: str | None, namespace: str | None, folder: Path
+) -> tuple[list[Mapping[str, Any]], str]:
+    """Return the entries of a record that is a file, or of a run on the cluster, and its name.
+
+    Raises ``SpecError`` for a damaged one.
+    """
+    from crossfade.cli.records import entries_of
+    from crossfade.intact import check
+
     if record is not None and (namespace is not None or _names_a_run(record)):
         from crossfade.cli.cluster import entries_of_run
 
-        return entries_of_run(record, namespace)
-    from crossfade.cli.records import entries_of
-
-    return list(entries_of(None if record is None else Path(record), folder))
+        found, name = entries_of_run(record, namespace), record
+    else:
+        found, name = entries_of(None if record is None else Path(record), folder)
+    check(found, name)
+    return found, name
 
 
 @app.command()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,9 +14,30 @@ from rich.console import Console
 
 from crossfade.errors import CrossfadeError, Finding, Severity, SpecError
 
-# No markup: what is printed comes from files, stores and logs, and may hold brackets.
-err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
-out = Console(highlight=False, markup=False)
+
+class Screen(Console):
+    """A console that falls silent when nobody reads it any more: no command ends for that."""
+
+    def on_broken_pipe(self) -> None:
+        """Print no more, here and when the interpreter empties its buffers at the end."""
+        self.quiet = True
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.file.fileno())
+            os.close(nowhere)
+
+    def tell(self, text: str) -> None:
+        """Print a text, or fall silent where it cannot be written."""
+        try:
+            self.print(text)
+        except (OSError, ValueError):
+            self.on_broken_pipe()
+
+
+# No markup: what is printed comes from files, stores and logs, and may hold brackets.  Nor are
+# lines broken here: a terminal does that, and a file keeps sentences whole.
+err = Screen(stderr=True, highlight=False, soft_wrap=True, markup=False)
+out = Screen(highlight=False, soft_wrap=True, markup=False)
 
 
 def show_error(error: CrossfadeError) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from crossfade.cli.output import write_file
 from crossfade.errors import SpecError
+from crossfade.intact import reading
 from crossfade.replay import Replayed
 from crossfade.replay import replay as decide_again
 from crossfade.report.page import page
@@ -17,22 +18,28 @@ from crossfade_steps.record_file import read_record
 RECORD_NAME = "record.jsonl"
 
 
-def write_page(entries: Sequence[Mapping[str, Any]], output: Path | None) -> None:
-    """Write the report to a file, or to standard output."""
-    text = page(entries)
+def write_page(entries: Sequence[Mapping[str, Any]], name: str, output: Path | None) -> None:
+    """Write the report to a file, or to standard output; ``name`` is the record's."""
+    with reading(name):
+        text = page(entries)
     if output is None:
-        print(text)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode() + b"\n")  # the page says it is UTF-8
+        sys.stdout.buffer.flush()
         return
     write_file(output, text)
 
 
-def replay(entries: Sequence[Mapping[str, Any]], policy: str | None = None) -> int:
-    """Print one line a decision; return 1 if any differs from the record.
+def replay(
+    entries: Sequence[Mapping[str, Any]], name: str = "record", policy: str | None = None
+) -> int:
+    """Print one line a decision; return 1 if any differs from the record of that name.
 
     With a ``policy``, print what that one would have decided from the same readings instead.
     """
     differences = 0
-    results = decide_again(entries, policy=policy)
+    with reading(name):
+        results = decide_again(entries, policy=policy)
     if policy is not None:
         return _other(results, policy)
     for result in results:
@@ -68,6 +75,7 @@ def find_record(record: Path | None, folder: Path) -> Path:
     return runs[-1]
 
 
-def entries_of(record: Path | None, folder: Path) -> list[dict[str, Any]]:
-    """Return the entries of the record that is meant."""
-    return read_record(find_record(record, folder))
+def entries_of(record: Path | None, folder: Path) -> tuple[list[Mapping[str, Any]], str]:
+    """Return the entries of the record that is meant, and its path."""
+    path = find_record(record, folder)
+    return list(read_record(path)), str(path)

@@ -8,14 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.live import Live
-
 from crossfade.cli.loading import bundle_of, read
 from crossfade.cli.output import err, out, show_accepted, show_findings
 from crossfade.cli.plan import foretell
+from crossfade.cli.watching import shown
 from crossfade.errors import SpecError
 from crossfade.lint import accepted
-from crossfade.report.live import line, table
 from crossfade.spec.rollout import Bundle
 from crossfade.verdict import Outcome
 
@@ -34,22 +32,16 @@ def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, f
     foretell(bundle)
     place = _made(folder / "runs" / _name(bundle))
     entries: list[Mapping[str, Any]] = []
-    with Live(console=err, auto_refresh=False, transient=False) as live:
+    with shown(err) as show:
 
         def listen(entry: Mapping[str, Any]) -> None:
             entries.append(entry)
-            if err.is_terminal:
-                live.update(table(entries), refresh=True)
-            elif (text := line(entries)) is not None:
-                err.print(text)
+            show(entries)
 
-        def say(entry: Mapping[str, Any]) -> None:
-            err.print(entry["text"])
-
-        ended = run_here(bundle, place, listen, say)
-    out.print(f"outcome: {ended.outcome}" + (f", winner {ended.winner}" if ended.winner else ""))
-    out.print(ended.sentence)
-    err.print(f"record: {place / 'record.jsonl'} (crossfade describe, crossfade replay)")
+        ended = run_here(bundle, place, listen, lambda entry: err.print(entry["text"]))
+    out.tell(f"outcome: {ended.outcome}" + (f", winner {ended.winner}" if ended.winner else ""))
+    out.tell(ended.sentence)
+    err.tell(f"record: {place / 'record.jsonl'} (crossfade describe, crossfade replay)")
     return 0 if ended.outcome in GOOD else 3
 
 

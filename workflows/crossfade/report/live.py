@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from crossfade import record
 from crossfade.record import Entry
@@ -14,8 +15,8 @@ from crossfade.verdict import Decision, Judgement, Observation, Verdict
 MARKS = {Judgement.MET: "ok", Judgement.MISSED: "MISSED", Judgement.UNKNOWN: "?"}
 
 
-def table(entries: Sequence[Entry]) -> Table:
-    """Return the table of all iterations so far."""
+def table(entries: Sequence[Entry], newest: int | None = None) -> Table:
+    """Return the table of the iterations so far, of the newest ones only where a number says so."""
     experiment, _ = record.read_header(entries)
     grid = Table(title=_title(experiment, entries), title_justify="left", show_lines=False)
     grid.add_column("it.", justify="right")
@@ -23,11 +24,20 @@ def table(entries: Sequence[Entry]) -> Table:
     for version in experiment.versions:
         grid.add_column(version.name)
     grid.add_column("reason", overflow="fold")
-    for entry in record.of_type(entries, "decision"):
+    decided = record.of_type(entries, "decision")
+    for entry in decided if newest is None else decided[-newest:]:
         observation, decision, _ = record.read_decision(entry)
         cells = [_cell(experiment, observation, decision, v.name) for v in experiment.versions]
         grid.add_row(str(decision.iteration), weights(decision.weights), *cells, decision.reason)
     return grid
+
+
+def brief(entries: Sequence[Entry]) -> Text:
+    """Return how far a run has come and its last reason, for a screen without room for a table."""
+    experiment, _ = record.read_header(entries)
+    decided = record.last(entries, "decision")
+    reason = [] if decided is None else [record.read_decision(decided)[1].reason]
+    return Text("\n".join([_title(experiment, entries), *reason]), overflow="fold", no_wrap=False)
 
 
 def line(entries: Sequence[Entry]) -> str | None:

@@ -38,6 +38,8 @@ def assemble(
     fields["namespace"] = _namespace(experiment, rollout)
     if rollout is not None:
         fields.update(_passed_on(rollout.spec))
+        folder = Path(_file_of(documents)).parent.absolute()
+        fields["models"] = {uri: str(folder / name) for uri, name in rollout.spec.models.items()}
     try:
         return Bundle(**fields), findings
     except ValidationError as error:
@@ -46,7 +48,7 @@ def assemble(
 
 
 def _passed_on(spec: RolloutSpec) -> dict[str, Any]:
-    names = ("versions", "verify", "policy", "loop", "approval", "prometheus", "models", "image",
+    names = ("versions", "verify", "policy", "loop", "approval", "prometheus", "image",
              "service_account", "deadline", "ready_timeout",
              "report_artifact", "retry_rejected")  # fmt: skip
     return {name: getattr(spec, name) for name in names}

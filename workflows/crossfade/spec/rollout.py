@@ -190,7 +190,10 @@ class JobLoad(Model):
 
 
 class Bundle(Model):
-    """A rollout with everything read in.  Equal content gives equal bytes and an equal digest."""
+    """A rollout with everything read in.  Equal content gives equal bytes and an equal digest.
+
+    ``models`` are folders of the machine that loaded it: nothing that travels.
+    """
 
     name: str
     namespace: NamespaceName = "default"
@@ -214,8 +217,9 @@ class Bundle(Model):
     retry_rejected: bool = False
 
     def to_json(self) -> str:
-        """Return canonical JSON: sorted keys, ASCII only, no spaces, defaults left out."""
-        data = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        """Return canonical JSON: sorted keys, ASCII only, no spaces, no defaults, no ``models``."""
+        data = self.model_dump(mode="json", by_alias=True, exclude={"models"},
+                               exclude_defaults=True)  # fmt: skip
         return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
