@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -91,8 +92,8 @@ def write(outputs: Mapping[str, str], folder: Path) -> None:
 
 def _plain(value: str) -> str:
     text = value.encode("ascii", "replace").decode()
-    text = "".join(c if c.isprintable() else " " for c in text).replace("{{", "{ {")
-    return text[:MOST_SUMMARY]
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return re.sub(r"\{(?=\{)", "{ ", text)[:MOST_SUMMARY]  # each brace, also the third of three
 
 
 def _tell(reason: str) -> None:

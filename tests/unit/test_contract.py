@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from crossfade.contract import STEPS, Step
-from crossfade_steps.__main__ import main, parser
+from crossfade_steps.__main__ import main, parser, write
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
@@ -50,3 +50,12 @@ def test_the_reason_of_a_failure_is_left_where_argo_shows_it(
 
     assert "no cluster to talk to" in told.read_text()
     assert "{{" not in told.read_text()
+
+
+@pytest.mark.parametrize("text", ["{{=1}}", "{{{=1}}}", "{{{{=1}}}}", "{ {{x"])
+def test_no_output_is_a_template_to_argo(tmp_path: Path, text: str) -> None:
+    write({"summary": text}, tmp_path)
+
+    written = (tmp_path / "summary").read_text()
+    assert "{{" not in written
+    assert written.replace(" ", "") == text.replace(" ", "")
