@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from crossfade.version import VERSION
+
 OUTPUT_FOLDER = "/tmp/crossfade"
 ACCOUNT = "crossfade"
 """The service account of a rollout that names none."""
+DEFAULT_IMAGE = f"crossfade-steps:{VERSION}"
+"""The image of the steps of a rollout that names none."""
 IMAGE_VARIABLE = "CROSSFADE_IMAGE"
 """The environment variable that tells a step its own image."""
 BUNDLE_BY_NAME, BUNDLE_KEY = "configmap:", "bundle"
