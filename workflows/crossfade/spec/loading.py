@@ -85,10 +85,10 @@ def _object_findings(document: Document) -> list[Finding]:
             message = f"metadata.{key} of {document.kind} must be text, got {shown(value)}"
             path = ("metadata", key)
             findings.append(document.finding(Severity.ERROR, "field", message, path=path))
-        elif key == "name":
+        elif isinstance(value, str) and key == "name":
             group = str(document.data["apiVersion"]).rpartition("/")[0]
             findings += unnamed(document, ("metadata", key), value, group)
-        elif value is not None:
+        elif isinstance(value, str):
             findings += unplaced(document, ("metadata", key), value)
     return findings
 
