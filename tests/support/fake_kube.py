@@ -30,6 +30,13 @@ class FakeKube(Store):
         super().__init__()
         self.failing: dict[str, int] = {}
 
+    def create(self, manifest: Mapping[str, Any]) -> Any:
+        metadata = {**manifest["metadata"]}
+        metadata.setdefault(
+            "name", f"{metadata.get('generateName')}{len(Store.list(self, 'Event'))}"
+        )
+        return super().create({**manifest, "metadata": metadata})
+
     def merge(self, key: ObjectKey, part: Mapping[str, Any], *, accept: str = "") -> Any:
         self._fail(key)
         stored = self.get(key)
@@ -62,7 +69,14 @@ class Kube:
         return getattr(self._fake, name)
 
     def list(self, group: str, kind: str, namespace: str, selector: str = "") -> Any:
-        return self._fake.listed(kind, selector)
+        found = self._fake.listed(kind, selector)
+        return [o for o in found if namespace in (None, o["metadata"].get("namespace", NAMESPACE))]
+
+    def within(self, seconds: float) -> Any:
+        return self
+
+    def require(self, manifest: Any) -> None:
+        """Serve every kind."""
 
 
 def _merged(stored: Any, part: Any) -> dict[str, Any]:

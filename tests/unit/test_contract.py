@@ -29,7 +29,7 @@ def test_a_step_that_cannot_run_here_says_so_and_is_not_retried(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", "nowhere")
 
-    assert main(["finish", "--run", "x", "--bundle", "y"]) == 2
+    assert main(["finish", "--run", "x", "--uid", "u", "--bundle", "y"]) == 2
     assert "no cluster to talk to" in capsys.readouterr().err
 
 
@@ -46,7 +46,7 @@ def test_the_reason_of_a_failure_is_left_where_argo_shows_it(
     monkeypatch.setenv("KUBECONFIG", "nowhere {{workflow.name}}")
     monkeypatch.setenv("CROSSFADE_TERMINATION_LOG", str(told))
 
-    main(["finish", "--run", "x", "--bundle", "y"])
+    main(["finish", "--run", "x", "--uid", "u", "--bundle", "y"])
 
     assert "no cluster to talk to" in told.read_text()
     assert "{{" not in told.read_text()

@@ -49,7 +49,7 @@ class Step:
 
 
 CHECK = Step(
-    "check", ("run", "bundle", "frame"), ("start", "digest", "summary"), ("0", "", "failed")
+    "check", ("run", "uid", "bundle", "frame"), ("start", "digest", "summary"), ("0", "", "failed")
 )
 DEPLOY = Step("deploy", ("run", "bundle", "digest"), ("action", "summary"), ("restore", "failed"))
 LOAD = Step(
@@ -72,12 +72,15 @@ WATCH = Step("watch", ("run", "bundle", "digest"), ("summary",), ("failed",))
 PROMOTE = Step("promote", ("run", "bundle", "digest"), ("summary",), ("failed",))
 RESTORE = Step("restore", ("run", "bundle", "digest"), ("summary",), ("failed",))
 VERIFY = Step("verify", ("run", "bundle", "digest"), ("summary",), ("failed",))
-FINISH = Step("finish", ("run", "bundle"), ("outcome", "summary"), ("failed", "failed"))
+FINISH = Step("finish", ("run", "uid", "bundle"), ("outcome", "summary"), ("failed", "failed"))
 GUARD = Step("guard", ("run", "bundle"))  # a Job beside the workflow, not a step of it
 DOCTOR = Step("doctor", ("run", "bundle"))  # before there is a workflow
 STEER = Step(
     "steer", ("run", "ask", "version", "by"), ("summary",), ("failed",)
 )  # its own workflow
+
+ENDING = (RESTORE.name, FINISH.name, GUARD.name)
+"""Who restores safe weights: they do it for the rollout that began, whatever ``bundle`` is now."""
 
 ASKS = ("pause", "resume", "promote", "abort")
 """What people may ask of a run that goes on."""
