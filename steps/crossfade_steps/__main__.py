@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from types import FrameType
 from crossfade import record
 from crossfade.contract import (
     DOCTOR,
+    ENDING,
     GUARD,
     ITERATE,
     OUTPUT_FOLDER,
@@ -54,19 +56,21 @@ def run(arguments: argparse.Namespace) -> Mapping[str, str]:
     step = arguments.step
     if step == STEER.name:
         return _steer(arguments)
-    in_one_container = step == ITERATE.name
-    stage = open_stage(arguments.run, arguments.bundle, follow_workflow=in_one_container)
-    if in_one_container:
+    stage = open_stage(arguments.run, arguments.bundle, step)
+    if step == ITERATE.name:
         stage = progress.told_to_argo(stage)
-    own = {"start": float, "k": int, "frame": str}
+    own = {"start": float, "k": int, "frame": str, "uid": str}
     given = {n: kind(getattr(arguments, n)) for n, kind in own.items() if n in arguments}
     try:
+        if "digest" in arguments and step not in ENDING:
+            steps.require_digest(stage, arguments.digest)
         return steps.STEPS[step](stage, **given)
     except Stopped as stop:
         return steps.stopped(stage, step, stop)
     except CrossfadeError as error:
         with suppress(CrossfadeError):  # what cannot be recorded is at least on the screen
-            stage.run.record.append(record.trouble(step, f"{step}: {error}"))
+            if "uid" not in given or stage.store.owned(given["uid"]):  # not another run's record
+                stage.run.record.append(record.trouble(step, f"{step}: {error}"))
         raise
 
 
@@ -91,8 +95,8 @@ def write(outputs: Mapping[str, str], folder: Path) -> None:
 
 def _plain(value: str) -> str:
     text = value.encode("ascii", "replace").decode()
-    text = "".join(c if c.isprintable() else " " for c in text).replace("{{", "{ {")
-    return text[:MOST_SUMMARY]
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return re.sub(r"\{(?=\{)", "{ ", text)[:MOST_SUMMARY]  # each brace, also the third of three
 
 
 def _tell(reason: str) -> None:

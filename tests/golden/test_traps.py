@@ -400,6 +400,7 @@ def test_a_rollout_fits_the_workflow_that_it_was_compiled_into() -> None:
         ({"deadline": "9m"}, "deadline 540s, compiled with"),
         ({"service_account": "other"}, "serviceAccount other, compiled with crossfade"),
         ({"report_artifact": True}, "reportArtifact yes, compiled with no"),
+        ({"image": "shop/steps:2"}, "image shop/steps:2, compiled with"),
     ],
 )
 def test_a_workflow_refuses_a_rollout_whose_gate_or_locks_it_does_not_have(

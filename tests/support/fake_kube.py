@@ -13,7 +13,7 @@ from crossfade.errors import BackendError, Conflict
 from crossfade.spec.rollout import Bundle
 from crossfade_steps.cluster.lease import Lease, LeasedRouter, Leases
 from crossfade_steps.cluster.stage import Control, Stage
-from crossfade_steps.cluster.store import RunStore
+from crossfade_steps.cluster.store import UID, RunStore
 from crossfade_steps.embedded.store import Store
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.routers.objects import ObjectRouter
@@ -29,6 +29,13 @@ class FakeKube(Store):
     def __init__(self) -> None:
         super().__init__()
         self.failing: dict[str, int] = {}
+
+    def create(self, manifest: Mapping[str, Any]) -> Any:
+        metadata = {**manifest["metadata"]}
+        metadata.setdefault(
+            "name", f"{metadata.get('generateName')}{len(Store.list(self, 'Event'))}"
+        )
+        return super().create({**manifest, "metadata": metadata})
 
     def merge(self, key: ObjectKey, part: Mapping[str, Any], *, accept: str = "") -> Any:
         self._fail(key)
@@ -62,7 +69,14 @@ class Kube:
         return getattr(self._fake, name)
 
     def list(self, group: str, kind: str, namespace: str, selector: str = "") -> Any:
-        return self._fake.listed(kind, selector)
+        found = self._fake.listed(kind, selector)
+        return [o for o in found if namespace in (None, o["metadata"].get("namespace", NAMESPACE))]
+
+    def within(self, seconds: float) -> Any:
+        return self
+
+    def require(self, manifest: Any) -> None:
+        """Serve every kind."""
 
 
 def _merged(stored: Any, part: Any) -> dict[str, Any]:
@@ -125,7 +139,8 @@ def iterating(whole: Bundle | None = None, *weights: int) -> Cluster:
                  "status": {"phase": "Running"}})  # fmt: skip
     cluster = Cluster(rig, fake, stage_of(rig, fake))
     stage = cluster.stage
-    stage.store.create({}, {"phase": "checking"})
+    uid = (fake.get(WORKFLOW) or {})["metadata"]["uid"]
+    stage.store.create({}, {"phase": "checking", UID: uid})
     stage.store.append(record.header(RUN, rig.run.bundle, rig.clock.now()))
     stage.lease.take()
     stage.store.append(record.phase("iterating", rig.run.all_baseline))

@@ -18,6 +18,7 @@ from crossfade.verdict import Decision, Outcome
 from crossfade_steps.applying import apply, recorded, resume
 from crossfade_steps.cluster import promotion, steps
 from crossfade_steps.cluster.between import Between
+from crossfade_steps.cluster.store import UID
 from crossfade_steps.loop import conduct
 
 
@@ -196,7 +197,7 @@ def test_an_abort_of_a_promotion_under_way_does_not_break_it_off() -> None:
 
     promotion.promote_step(cluster.another())
     promotion.verify_step(cluster.another())
-    outcome = steps.finish(cluster.another())
+    outcome = steps.finish(cluster.another(), cluster.head()[UID])
 
     assert outcome["outcome"] == "promoted", outcome
     assert "v2 serves all traffic" in outcome["summary"]
@@ -210,7 +211,7 @@ def test_an_abort_before_anything_was_moved_says_what_serves() -> None:
     cluster.set_weights(40, 60)
     stage.store.write(**{"control": "abort", "control-by": "ann"})
 
-    outcome = steps.finish(cluster.another())
+    outcome = steps.finish(cluster.another(), cluster.head()[UID])
 
     assert outcome["summary"] == "aborted by ann: weights are as they were found"
     assert cluster.weights() == [40, 60]

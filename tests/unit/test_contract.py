@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from crossfade.contract import STEPS, Step
-from crossfade_steps.__main__ import main, parser
+from crossfade_steps.__main__ import main, parser, write
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
@@ -29,7 +29,7 @@ def test_a_step_that_cannot_run_here_says_so_and_is_not_retried(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", "nowhere")
 
-    assert main(["finish", "--run", "x", "--bundle", "y"]) == 2
+    assert main(["finish", "--run", "x", "--uid", "u", "--bundle", "y"]) == 2
     assert "no cluster to talk to" in capsys.readouterr().err
 
 
@@ -46,7 +46,16 @@ def test_the_reason_of_a_failure_is_left_where_argo_shows_it(
     monkeypatch.setenv("KUBECONFIG", "nowhere {{workflow.name}}")
     monkeypatch.setenv("CROSSFADE_TERMINATION_LOG", str(told))
 
-    main(["finish", "--run", "x", "--bundle", "y"])
+    main(["finish", "--run", "x", "--uid", "u", "--bundle", "y"])
 
     assert "no cluster to talk to" in told.read_text()
     assert "{{" not in told.read_text()
+
+
+@pytest.mark.parametrize("text", ["{{=1}}", "{{{=1}}}", "{{{{=1}}}}", "{ {{x"])
+def test_no_output_is_a_template_to_argo(tmp_path: Path, text: str) -> None:
+    write({"summary": text}, tmp_path)
+
+    written = (tmp_path / "summary").read_text()
+    assert "{{" not in written
+    assert written.replace(" ", "") == text.replace(" ", "")

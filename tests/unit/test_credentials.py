@@ -270,7 +270,7 @@ def test_a_run_does_not_begin_without_the_secret_that_its_promotion_takes() -> N
     cluster = iterating(whole)
 
     with pytest.raises(SpecError, match="secret ns/gateway does not exist"):
-        steps.check(cluster.stage, frame(whole))
+        steps.check(cluster.stage, frame(whole), "")
     put(cluster.fake, tokn="x")
     with pytest.raises(SpecError, match="token is no key of secret ns/gateway"):
         steps.require_keys(cluster.stage)

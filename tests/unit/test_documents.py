@@ -42,6 +42,15 @@ SAID = {
         (E, 7, "spec.criteria.objectives[0].upperLimit", "expected a quantity", ""),
         (E, 8, "spec.versionInfo", "must be a mapping, got nothing", ""),
     ],
+    "wrong-names.yaml": [
+        (E, 3, "metadata.name", "metadata.name '../secrets/db' is not a Kubernetes name", ""),
+        (E, 7, "metadata.namespace", "metadata.namespace 'a/b': expected a namespace", ""),
+        (E, 11, "metadata.name", "'?labelSelector=app' is not a Kubernetes name", ""),
+        (E, 16, "spec.versionInfo.baseline.weightObjRef.name", "weightObjRef.name 'x/y'", ""),
+        (E, 16, "spec.versionInfo.baseline.weightObjRef.namespace", "'b%2f': expected a", ""),
+        (E, 21, "spec.secret", "spec.secret 'DB' is not a Kubernetes name", ""),
+        (E, 26, "spec.secret", "spec.secret '..': expected a namespace", ""),
+    ],
     "tasks.yaml": [
         (E, 11, "spec.strategy.actions.start[0].task", "is not supported", "versionInfo"),
         (E, 12, "spec.strategy.actions.start[1].run", "template error in @< oops >@", ""),
@@ -51,7 +60,8 @@ SAID = {
         (E, 17, "spec.strategy.actions.finish[2].with.versions[0]", '"stranger" is not a', ""),
     ],
 }
-LOADED = {"list-of-objects.yaml": 2, "json-with-tabs.json": 1, "kubectl-dump.yaml": 1}
+LOADED = {"list-of-objects.yaml": 2, "json-with-tabs.json": 1, "kubectl-dump.yaml": 1,
+          "odd-names.yaml": 2}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SAID)

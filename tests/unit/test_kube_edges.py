@@ -45,7 +45,8 @@ def test_nodes_that_argo_has_compressed_are_read() -> None:
         ("VirtualService", "virtualservices"), ("NetworkPolicy", "networkpolicies"),
         ("ServiceEntry", "serviceentries"), ("AuthorizationPolicy", "authorizationpolicies"),
         ("Telemetry", "telemetries"), ("Endpoints", "endpoints"), ("Gateway", "gateways"),
-        ("Ingress", "ingresses"),
+        ("Ingress", "ingresses"), ("Prometheus", "prometheuses"), ("Mailbox", "mailboxes"),
+        ("Switch", "switches"), ("Mesh", "meshes"), ("HTTPRoute", "httproutes"),
     ],
 )  # fmt: skip
 def test_a_kind_s_resource_is_named_as_the_api_names_it(kind: str, expected: str) -> None:

@@ -23,7 +23,8 @@ from crossfade.spec.requests import at_host, fortio_request
 from crossfade.spec.rollout import Policy, Verify
 from crossfade.verdict import Observation, Outcome, Reading
 from crossfade_steps.asking import headers_of
-from crossfade_steps.cluster.steps import _refuse_living
+from crossfade_steps.cluster.jobs import _refuse_living
+from crossfade_steps.cluster.store import PART, RUN_LABEL
 from crossfade_steps.embedded.here import run_here
 from crossfade_steps.loadgen.feedback import Feedback
 from crossfade_steps.ports import ObjectKey
@@ -81,14 +82,15 @@ def test_load_of_a_run_that_goes_on_is_not_taken(outcome: str | None, refused: b
     cluster = iterating()
     data = {} if outcome is None else {"outcome": outcome}
     cluster.fake.create({"apiVersion": "v1", "kind": "ConfigMap", "data": data,
-                         "metadata": {"name": "other-1", "namespace": NAMESPACE}})  # fmt: skip
-    job = ObjectKey("batch", "Job", NAMESPACE, "load")
+                         "metadata": {"name": "other-1", "namespace": NAMESPACE,
+                                      "labels": {PART: "run"}}})  # fmt: skip
+    job, labels = ObjectKey("batch", "Job", NAMESPACE, "load"), {RUN_LABEL: "other-1"}
 
     if not refused:
-        _refuse_living(cluster.stage, job, "other-1")
+        _refuse_living(cluster.stage, job, labels)
         return
-    with pytest.raises(BackendError, match="is the load of run other-1, which goes on"):
-        _refuse_living(cluster.stage, job, "other-1")
+    with pytest.raises(BackendError, match="is the load of run default/other-1, which goes on"):
+        _refuse_living(cluster.stage, job, labels)
 
 
 @pytest.mark.parametrize(("value", "outcome"), [(300.0, None), (600.0, Outcome.ROLLED_BACK)])

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from crossfade.version import VERSION
+
 OUTPUT_FOLDER = "/tmp/crossfade"
 ACCOUNT = "crossfade"
 """The service account of a rollout that names none."""
+DEFAULT_IMAGE = f"crossfade-steps:{VERSION}"
+"""The image of the steps of a rollout that names none."""
 IMAGE_VARIABLE = "CROSSFADE_IMAGE"
 """The environment variable that tells a step its own image."""
 BUNDLE_BY_NAME, BUNDLE_KEY = "configmap:", "bundle"
@@ -45,7 +49,7 @@ class Step:
 
 
 CHECK = Step(
-    "check", ("run", "bundle", "frame"), ("start", "digest", "summary"), ("0", "", "failed")
+    "check", ("run", "uid", "bundle", "frame"), ("start", "digest", "summary"), ("0", "", "failed")
 )
 DEPLOY = Step("deploy", ("run", "bundle", "digest"), ("action", "summary"), ("restore", "failed"))
 LOAD = Step(
@@ -68,12 +72,15 @@ WATCH = Step("watch", ("run", "bundle", "digest"), ("summary",), ("failed",))
 PROMOTE = Step("promote", ("run", "bundle", "digest"), ("summary",), ("failed",))
 RESTORE = Step("restore", ("run", "bundle", "digest"), ("summary",), ("failed",))
 VERIFY = Step("verify", ("run", "bundle", "digest"), ("summary",), ("failed",))
-FINISH = Step("finish", ("run", "bundle"), ("outcome", "summary"), ("failed", "failed"))
+FINISH = Step("finish", ("run", "uid", "bundle"), ("outcome", "summary"), ("failed", "failed"))
 GUARD = Step("guard", ("run", "bundle"))  # a Job beside the workflow, not a step of it
 DOCTOR = Step("doctor", ("run", "bundle"))  # before there is a workflow
 STEER = Step(
     "steer", ("run", "ask", "version", "by"), ("summary",), ("failed",)
 )  # its own workflow
+
+ENDING = (RESTORE.name, FINISH.name, GUARD.name)
+"""Who restores safe weights: they do it for the rollout that began, whatever ``bundle`` is now."""
 
 ASKS = ("pause", "resume", "promote", "abort")
 """What people may ask of a run that goes on."""

@@ -1,7 +1,8 @@
 """What a workflow keeps of the rollout that it was compiled from, whatever it is started with.
 
-A WorkflowTemplate may be started with another ``bundle``, but its gate, mutexes, deadline, loop and
-account stay those it was compiled with: the first step compares, and refuses what does not fit.
+A WorkflowTemplate may be started with another ``bundle``, but its gate, mutexes, deadline, loop,
+account and image stay those it was compiled with: the first step compares, and refuses what does
+not fit.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def _facts(bundle: Bundle) -> dict[str, str]:
         "timer": "yes" if timed(bundle) else "no",
         "approval": bundle.approval.value,
         "reportArtifact": "yes" if bundle.report_artifact else "no",
+        "image": bundle.image or contract.DEFAULT_IMAGE,
         "serviceAccount": bundle.service_account or contract.ACCOUNT,
         "namespace": bundle.namespace,
         "deadline": f"{deadline(bundle)}s",

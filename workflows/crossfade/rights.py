@@ -25,9 +25,7 @@ from crossfade.workloads import key_of, workloads_of
 
 GROUP = "rbac.authorization.k8s.io"
 MOST_NAME = 63
-PLURALS = {"InferenceService": "inferenceservices", "NetworkPolicy": "networkpolicies",
-           "Ingress": "ingresses", "HTTPRoute": "httproutes", "Endpoints": "endpoints",
-           "Telemetry": "telemetries"}  # fmt: skip
+PLURALS = {"Endpoints": "endpoints", "SecurityContextConstraints": "securitycontextconstraints"}
 Rule = dict[str, Any]
 INSTALLED = (
     ("argoproj.io", "workflowtaskresults", ("create", "patch")),
@@ -93,6 +91,8 @@ def plural(kind: str) -> str:
     name = kind.lower()
     if kind in PLURALS or name.endswith(("ay", "ey", "oy")):
         return PLURALS.get(kind, f"{name}s")
+    if name.endswith(("s", "x", "ch", "sh")):
+        return f"{name}es"
     return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
 
 

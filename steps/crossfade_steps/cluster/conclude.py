@@ -16,7 +16,7 @@ from crossfade.verdict import Outcome
 from crossfade_steps import safety
 from crossfade_steps.cluster import workflow
 from crossfade_steps.cluster.stage import ABORT, Stage, aborted
-from crossfade_steps.cluster.store import RUN_LABEL
+from crossfade_steps.cluster.store import RUN_LABEL, UID
 from crossfade_steps.deploy import Deployed
 from crossfade_steps.loop import clean_up
 from crossfade_steps.ports import ObjectKey
@@ -37,8 +37,8 @@ def conclude(stage: Stage) -> Ended:
     recorded = record.last(entries, "outcome")
     if recorded is not None:
         return _again(stage, entries, recorded)
-    state = workflow.look(stage.kube, stage.namespace, stage.store.run)
     head = stage.store.find() or {}
+    state = workflow.look(stage.kube, stage.namespace, stage.store.run, head.get(UID, ""))
     ended = intended(entries, state, aborted(head) if head.get("control") == ABORT else None)
     ended = _settle(stage, entries, ended)
     _sweep(stage, entries, ended)

@@ -21,6 +21,7 @@ from crossfade_steps.cluster import load, workflow
 from crossfade_steps.cluster.between import Between
 from crossfade_steps.cluster.conclude import conclude
 from crossfade_steps.cluster.stage import ABORT, Stage, aborted
+from crossfade_steps.cluster.store import UID
 from crossfade_steps.ports import Clock
 from crossfade_steps.run import Stopped
 from crossfade_steps.safety import Phase, with_who_serves
@@ -30,6 +31,11 @@ PATIENCE_SECONDS = 25.0
 START_SECONDS = 180.0
 TERMINATE = "Terminate"
 PROMOTION = (Phase.PROMOTING, Phase.VERIFIED)
+
+
+def job_name(run: str) -> str:
+    """Return the name of a run's guard."""
+    return dns_name(f"{run}-guard", load.MOST_NAME)
 
 
 def start(stage: Stage) -> None:
@@ -43,7 +49,7 @@ def start(stage: Stage) -> None:
         "args": [GUARD.name, "--run", stage.store.run, "--bundle", stage.bundle_text],
         "env": [{"name": IMAGE_VARIABLE, "value": stage.image}],
     }  # fmt: skip
-    name = dns_name(f"{stage.store.run}-guard", load.MOST_NAME)
+    name = job_name(stage.store.run)
     job = load.job(
         name, stage.namespace, stage.store.run, container,
         serviceAccountName=stage.account, automountServiceAccountToken=True,
@@ -84,11 +90,12 @@ def watch_over(stage: Stage) -> Mapping[str, str]:
             if head is None or head.get("outcome"):
                 return {}
             _beat(stage)
-            state = workflow.look(stage.kube, stage.namespace, stage.store.run)
+            uid = head.get(UID, "")
+            state = workflow.look(stage.kube, stage.namespace, stage.store.run, uid)
             gone = not state.there or (state.ended and state.shutdown == TERMINATE)
             if gone or over.seconds(state.ended) >= PATIENCE_SECONDS:
                 return _concluded(stage)
-            decision = between.broken(head)
+            decision = between.broken(head) if _same(stage, head) else None
             if decision is not None:
                 return _rolled_back(stage, decision)
             if asked.seconds(_unheard(head)) >= PATIENCE_SECONDS:
@@ -97,6 +104,11 @@ def watch_over(stage: Stage) -> Mapping[str, str]:
         except CrossfadeError as error:
             print(f"guard: {error}", flush=True)
         clock.sleep(POLL_SECONDS)
+
+
+def _same(stage: Stage, head: Mapping[str, str]) -> bool:
+    """Return whether this is the rollout that began: its metrics are in no other."""
+    return head.get("digest") in (None, stage.run.bundle.digest)
 
 
 def _beat(stage: Stage) -> None:

@@ -6,28 +6,37 @@ discovery, so that a kind needs no class here.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-import urllib3
 from kubernetes import config
-from kubernetes.client import ApiClient
-from kubernetes.client.exceptions import ApiException
+from kubernetes.client import ApiClient, Configuration
 
 from crossfade.errors import BackendError, Conflict, SpecError
+from crossfade_steps.cluster import carried
+from crossfade_steps.cluster.transport import (
+    APPLY,
+    JSON,
+    JSON_PATCH,
+    MERGE_PATCH,
+    TOTAL_SECONDS,
+    Request,
+    Transport,
+)
 from crossfade_steps.ports import Object, ObjectKey
 
 MANAGER = "crossfade"
-TIMEOUT_SECONDS = (5, 20)
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-JSON, APPLY = "application/json", "application/apply-patch+yaml"
-JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_NO_NAME = set("/?#%")
+"""What would make another path of a name."""
 
 
 def connect(context: str | None = None) -> Kube:
@@ -44,7 +53,9 @@ def connect(context: str | None = None) -> Kube:
         raise SpecError(
             f"no cluster to talk to: {error}", hint="set KUBECONFIG, or kubectl config use-context"
         ) from error
-    return Kube(ApiClient())
+    settings = Configuration.get_default_copy()
+    settings.retries = False  # how a request is repeated is said in one place, the transport
+    return Kube(ApiClient(settings))
 
 
 def _in_cluster() -> bool:
@@ -66,10 +77,19 @@ def own_namespace() -> str:
 class Kube:
     """One cluster; manifests without a namespace belong to ``namespace``."""
 
-    def __init__(self, client: ApiClient, namespace: str = "default") -> None:
+    def __init__(
+        self, client: ApiClient, namespace: str = "default", transport: Transport | None = None
+    ) -> None:
         self._client = client
         self.namespace = namespace
+        self._transport, self._total = transport or Transport(client), TOTAL_SECONDS
         self._resource = cache(self._discover)
+
+    def within(self, seconds: float) -> Kube:
+        """Return the same API for who has a deadline: no try begins so long after the first."""
+        hurried = copy.copy(self)
+        hurried._total = seconds
+        return hurried
 
     def get(self, key: ObjectKey) -> Object | None:
         """Return the object, or None when it (or its kind) does not exist."""
@@ -83,7 +103,9 @@ class Kube:
         """Create the object, a ``generateName`` too; an existing one is a ``Conflict``."""
         named = {**manifest, "metadata": {"name": "", **manifest["metadata"]}}
         key = ObjectKey.of(named, self.namespace)
-        path = self._path(key, str(manifest["apiVersion"])).rpartition("/")[0]
+        if key.name:
+            _segment(key, "name", key.name)
+        path = self._path(replace(key, name=""), str(manifest["apiVersion"]), named=False)
         return self.must("POST", f"{path}?fieldManager={MANAGER}", manifest)
 
     def apply(self, manifest: Object) -> Object:
@@ -117,9 +139,9 @@ class Kube:
         self, group: str, kind: str, namespace: str | None, selector: str = ""
     ) -> list[dict[str, Any]]:
         """Return the objects of a kind in a namespace (None: all) that carry the labels."""
-        path = self._path(ObjectKey(group, kind, namespace or "", ""))
+        path = self._path(ObjectKey(group, kind, namespace or "", ""), named=False)
         query = f"?{urlencode({'labelSelector': selector})}" if selector else ""
-        found = self.must("GET", path.rstrip("/") + query)
+        found = self.must("GET", path + query)
         return list(found.get("items") or [])
 
     def knows(self, group: str, kind: str, version: str = "") -> bool:
@@ -147,40 +169,36 @@ class Kube:
     ) -> dict[str, Any] | None:
         """Send one request; None for an absent object where that is fine.
 
-        Raises ``Conflict`` for 409 and for a failed ``test``, ``BackendError`` for anything else.
+        An API that is busy or away is asked again for some 20 s.  Raises ``Conflict`` for 409 and
+        for a failed ``test``, unless an earlier try of this very request explains it, and
+        ``BackendError`` for anything else.
         """
-        status, text = self._send(method, path, body, content, accept)
-        if status == 404 and absent_ok:
+        once = carried.only_once(method, body, content)
+        request = Request(method, path, body, content, accept, once)
+        answer = self._transport.send(request, self._total)
+        if answer.status == 404 and absent_ok:
             return None
-        if status >= 300:
-            raise _error(method, path, status, text)
-        return dict(json.loads(text)) if text else {}
+        if answer.status >= 300:
+            error = _error(method, path, answer.status, answer.text)
+            if not (answer.unsure and isinstance(error, Conflict)):
+                raise error
+            return self._stored_by(request, error)
+        return dict(json.loads(answer.text)) if answer.text else {}
+
+    def _stored_by(self, request: Request, error: Conflict) -> dict[str, Any]:
+        """Return what an earlier try of a request has stored; raise the conflict if it is not."""
+        stored = self.ask("GET", carried.object_path(request), absent_ok=True)
+        if not carried.out(request, stored):
+            raise error
+        return stored or {}
 
     def text(self, path: str) -> str:
         """Return what is not JSON: a pod's log."""
-        status, text = self._send("GET", path, None, JSON, "*/*")
+        answer = self._transport.send(Request("GET", path, accept="*/*"), self._total)
+        status, text = answer.status, answer.text
         if status >= 300:
             raise _error("GET", path, status, text)
         return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-
-    def _send(
-        self, method: str, path: str, body: Any, content: str, accept: str
-    ) -> tuple[int, bytes | str]:
-        headers = {"Accept": accept, "Content-Type": content, **self._authentication()}
-        url = f"{self._client.configuration.host}{path}"
-        try:
-            answer = self._client.rest_client.request(
-                method, url, headers=headers, body=body, _request_timeout=TIMEOUT_SECONDS
-            )
-            return answer.status, answer.read() if hasattr(answer, "read") else answer.data
-        except ApiException as error:
-            if not error.status:
-                raise BackendError(f"Kubernetes API: {error.reason}") from error
-            return error.status, error.body or b""
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise BackendError(
-                f"Kubernetes API: {type(error).__name__}: {method} {path}"
-            ) from error
 
     def must(self, method: str, path: str, body: Any = None, **more: Any) -> dict[str, Any]:
         """Send one request whose object must exist."""
@@ -188,21 +206,26 @@ class Kube:
         assert answer is not None, "absent_ok was not given"
         return answer
 
-    def _authentication(self) -> dict[str, str]:
-        found = self._client.configuration.auth_settings().values()
-        return {s["key"]: s["value"] for s in found if s["in"] == "header" and s["value"]}
+    def _path(self, key: ObjectKey, api_version: str = "", *, named: bool = True) -> str:
+        """Return the path of an object, or with ``named=False`` of all of its kind there.
 
-    def _path(self, key: ObjectKey, api_version: str = "") -> str:
+        Raises ``SpecError`` for a name that would be the path of something else.
+        """
         version = api_version.rpartition("/")[2]
         base, plural, namespaced = self._resource(key.group, key.kind, version)
-        middle = f"/namespaces/{key.namespace}" if namespaced and key.namespace else ""
-        return f"{base}{middle}/{plural}/{key.name}"
+        middle = ""
+        if namespaced and (named or key.namespace):
+            middle = f"/namespaces/{_segment(key, 'namespace', key.namespace)}"
+        tail = f"/{_segment(key, 'name', key.name)}" if named else ""
+        return f"{base}{middle}/{plural}{tail}"
 
     def _discover(self, group: str, kind: str, version: str) -> tuple[str, str, bool]:
         """Return a kind's path, plural and whether it lives in a namespace.
 
         Without a version the group's preferred one that serves the kind is taken.
         """
+        if _NO_NAME & {*group, *version} or ".." in group:
+            raise _UnknownKind(group, kind)
         for served in [version] if version else self._versions(group):
             base = f"/apis/{group}/{served}" if group else f"/api/{served}"
             listing = self.ask("GET", base, absent_ok=True)
@@ -219,6 +242,13 @@ class Kube:
         preferred = [found["preferredVersion"]] if "preferredVersion" in found else []
         served = [str(each["version"]) for each in (*preferred, *found.get("versions", ()))]
         return list(dict.fromkeys(served))
+
+
+def _segment(key: ObjectKey, what: str, text: str) -> str:
+    """Return a name as one part of a path.  Raises ``SpecError`` for what can be none."""
+    if not text or _NO_NAME & set(text) or ".." in text or text == ".":
+        raise SpecError(f"{key}: {what} {text!r}, expected a name without / ? # % or ..")
+    return quote(text, safe=":", errors="replace")
 
 
 class _UnknownKind(SpecError):

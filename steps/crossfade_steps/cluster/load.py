@@ -19,32 +19,36 @@ from crossfade_steps.cluster.store import MANAGED, RUN_LABEL
 FORTIO = "fortio/fortio"
 FEEDBACK_PATH = "/api/v1.0/feedback"
 MOST_NAME = 63
+RUN_NAMESPACE = "crossfade.dev/run-namespace"
+"""The label of a load's Job that says where its run's state is; the Job may be elsewhere."""
 
 
 def jobs(
-    bundle: Bundle, run: str, image: str, deployments: Mapping[str, str]
+    bundle: Bundle, run: str, image: str, deployments: Mapping[str, str], namespace: str = ""
 ) -> list[dict[str, Any]]:
-    """Return every Job of a run's load, each labelled with the run.
+    """Return every Job of a run's load, each labelled with the run and with where its state is.
 
-    ``deployments`` maps a version to ``namespace/name``: rewards go to the one that answered.
+    ``namespace`` is the run's, the rollout's if not given.  ``deployments`` maps a version to
+    ``namespace/name``: rewards go to the one that answered.
     """
     found: list[dict[str, Any]] = []
     for load in bundle.load:
         if isinstance(load, JobLoad):
-            found += [_labelled(job, run, bundle.namespace) for job in load.jobs]
+            found += load.jobs
         else:
             name = dns_name(f"{run}-load-{len(found) + 1}", MOST_NAME)
             container = _container(load, image, deployments)
             container |= _environment(load, bundle.namespace)
             found.append(job(name, bundle.namespace, run, container))
-    return found
+    own = {**MANAGED, RUN_LABEL: run, RUN_NAMESPACE: namespace or bundle.namespace}
+    return [_labelled(each, bundle.namespace, own) for each in found]
 
 
-def _labelled(job: Mapping[str, Any], run: str, namespace: str) -> dict[str, Any]:
+def _labelled(job: Mapping[str, Any], namespace: str, labels: Mapping[str, str]) -> dict[str, Any]:
     whole = copy.deepcopy(dict(job))
     metadata = whole.setdefault("metadata", {})
     metadata.setdefault("namespace", namespace)
-    metadata["labels"] = {**(metadata.get("labels") or {}), **MANAGED, RUN_LABEL: run}
+    metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
     return whole
 
 

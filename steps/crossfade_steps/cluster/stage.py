@@ -11,9 +11,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crossfade import record
-from crossfade.contract import ACCOUNT, BUNDLE_BY_NAME, BUNDLE_KEY, IMAGE_VARIABLE
+from crossfade.contract import (
+    ACCOUNT,
+    BUNDLE_BY_NAME,
+    BUNDLE_KEY,
+    ENDING,
+    GUARD,
+    IMAGE_VARIABLE,
+    ITERATE,
+)
 from crossfade.errors import BackendError, SpecError
 from crossfade.spec.durations import seconds
+from crossfade.spec.experiment import Experiment
 from crossfade.spec.names import label_value
 from crossfade.spec.requests import proving_request
 from crossfade.spec.rollout import Bundle
@@ -26,12 +35,14 @@ from crossfade_steps.cluster.events import Announced
 from crossfade_steps.cluster.kube import Kube, connect, own_namespace
 from crossfade_steps.cluster.lease import Lease, LeasedRouter, Leases
 from crossfade_steps.cluster.readiness import KubeReadiness
-from crossfade_steps.cluster.store import RunStore
+from crossfade_steps.cluster.store import UID, RunStore
 from crossfade_steps.ports import Clock, ObjectKey
 from crossfade_steps.responder import HttpResponder, responder_for
 from crossfade_steps.run import Run, Stopped
 
 CONTROL_SECONDS = 1.0
+POLL_SECONDS = 3.0
+"""How long a request is repeated that is made again anyway, or that a Lease waits for."""
 ABORT, PAUSE, PROMOTE = "abort", "pause", "promote"
 
 
@@ -62,20 +73,24 @@ class Stage:
         return list(self.store.entries())
 
 
-def open_stage(name: str, bundle_text: str, *, follow_workflow: bool = False) -> Stage:
-    """Return the stage of a run.
+def open_stage(name: str, bundle_text: str, step: str = "") -> Stage:
+    """Return the stage of a run in one of its steps.
 
-    ``follow_workflow`` also obeys the Workflow's suspend and shutdown, as a loop in one container
-    must: Argo's controller acts between containers only.  Raises ``CrossfadeError``.
+    A loop in one container also obeys the Workflow's suspend and shutdown: Argo's controller acts
+    between containers only.  Raises ``CrossfadeError``.
     """
     kube, namespace = connect(), own_namespace()
-    bundle = read_bundle(bundle_text, kube, namespace)
+    if step == GUARD.name:
+        kube = kube.within(POLL_SECONDS)
+    store = RunStore(kube, namespace, name)
+    bundle = begun(bundle_text, kube, store, ending=step in ENDING)
     kube.namespace = bundle.namespace
-    clock, store = SystemClock(), RunStore(kube, namespace, name)
+    clock, quick = SystemClock(), kube.within(POLL_SECONDS)
     router = routers.connect(bundle.experiment, kube)
     routed = router.keys()
-    lease = Leases([Lease(kube, key, f"{namespace}/{name}", clock) for key in routed])
-    control = Control(store, clock, kube if follow_workflow else None)
+    lease = Leases([Lease(quick, key, f"{namespace}/{name}", clock) for key in routed])
+    followed = quick if step == ITERATE.name else None
+    control = Control(RunStore(quick, namespace, name), clock, followed)
     secrets = secrets_of(kube, namespace)
     log = Announced(store, kube, clock)
     run = Run(
@@ -105,6 +120,27 @@ def with_record(stage: Stage, log: Any) -> Stage:
     names = [name for name in Run.__slots__ if name != "record"]
     run = Run(**{name: getattr(stage.run, name) for name in names}, record=log)
     return replace(stage, run=run)
+
+
+def begun(text: str, kube: Kube, store: RunStore, *, ending: bool) -> Bundle:
+    """Return the rollout of a parameter.  Raises ``SpecError`` for what is none.
+
+    With ``ending`` it is the one that began, as much of it as is recorded, where the parameter
+    does not lead to it any more: weights are restored in the objects that the run has changed.
+    """
+    header = record.last(store.entries(), "run") if ending else None
+    try:
+        bundle = read_bundle(text, kube, store.namespace)
+    except SpecError:
+        if header is None:
+            raise
+        bundle = None
+    if header is None or (bundle is not None and bundle.digest == header["digest"]):
+        assert bundle is not None, "it was read, or there was something to fall back to"
+        return bundle
+    print("parameter bundle: not the rollout that began: what its record says counts", flush=True)
+    experiment = Experiment.model_validate(header["experiment"])
+    return Bundle(name=store.run, namespace=store.namespace, experiment=experiment)
 
 
 def read_bundle(text: str, kube: Kube, namespace: str) -> Bundle:
@@ -206,7 +242,8 @@ class Control:
         try:
             self._head = self._store.find() or {}
             if self._kube is not None:
-                self._workflow = workflow.look(self._kube, self._store.namespace, self._store.run)
+                store, uid = self._store, self._head.get(UID, "")
+                self._workflow = workflow.look(self._kube, store.namespace, store.run, uid)
         except BackendError:
             return  # what was asked last still holds; the API's absence ends no run
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from crossfade import contract, policies, record
-from crossfade.errors import BackendError, CrossfadeError
+from crossfade.errors import BackendError, CrossfadeError, SpecError
 from crossfade.frame import require_frame
 from crossfade.report.page import page
 from crossfade.verdict import Decision, Outcome
@@ -17,13 +17,13 @@ from crossfade_steps import deploy as deploying
 from crossfade_steps import loop, safety, versions
 from crossfade_steps.applying import resume
 from crossfade_steps.beginning import beginning
-from crossfade_steps.cluster import doctor, guard, load, promotion, rejected
+from crossfade_steps.cluster import doctor, guard, promotion, rejected
 from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
+from crossfade_steps.cluster.jobs import create_jobs
 from crossfade_steps.cluster.stage import Stage, facts_of, labels_of, require_keys
-from crossfade_steps.cluster.store import RUN_LABEL, RunStore
+from crossfade_steps.cluster.store import UID
 from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import evaluate, iterate
-from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Ended, EndedElsewhere, Run, Stopped
 from crossfade_steps.safety import Phase
 
@@ -36,17 +36,20 @@ class StepFailed(CrossfadeError):
     exit_code = 2
 
 
-def check(stage: Stage, frame: str) -> Outputs:
+def check(stage: Stage, frame: str, uid: str) -> Outputs:
     """Make the run's state, take the Lease, and start the guard; no weight has moved yet.
 
-    Raises ``SpecError`` for a rollout that a workflow of that frame does not carry out as written.
+    Raises ``SpecError`` for a rollout that a workflow of that frame does not carry out as written,
+    and where a run of that name is not of the Workflow with that UID.
     """
     run = stage.run
     require_frame(run.bundle, frame)
     policies.settings(run.bundle.policy)
     require_keys(stage)
     candidates = rejected.digest(run)
-    stage.store.create(labels_of(run.bundle), {**facts_of(stage), "candidates": candidates})
+    facts = {**facts_of(stage), "candidates": candidates, UID: uid}
+    if not stage.store.create(labels_of(run.bundle), facts):
+        require_digest(stage, stage.store.head().get("digest", ""))
     if not stage.entries():
         stage.store.append(record.header(run.name, run.bundle, run.clock.now()))
         before = rejected.earlier(stage, candidates)
@@ -59,6 +62,17 @@ def check(stage: Stage, frame: str) -> Outputs:
     guard.start(stage)
     names = ", ".join(v.name for v in run.versions)
     return {"start": "0", "digest": run.bundle.digest, "summary": f"ready to compare {names}"}
+
+
+def require_digest(stage: Stage, checked: str) -> None:
+    """Raise ``SpecError`` unless the rollout is the one that the first step saw."""
+    found = stage.run.bundle.digest
+    if found != checked:
+        raise SpecError(
+            f"parameter bundle: its rollout was replaced during the run (digest {found[:12]}, "
+            f"at its beginning {checked[:12] or 'none'})",
+            hint="submit it as a run of its own",
+        )
 
 
 def deploy(stage: Stage) -> Outputs:
@@ -110,51 +124,12 @@ def start_load(stage: Stage) -> Outputs:
         return {"start": "0", "pause": "1s", "summary": str(concluded["sentence"])}
     started = record.last(entries, "started")
     if started is None:
-        _create_jobs(stage)
+        create_jobs(stage)
         started = record.started(beginning(run))
         run.record.append(started)
     start, sources = float(started["start"]), len(run.bundle.load)
     summary = f"{sources} source(s) of load started"
     return {"start": f"{start:.3f}", "pause": _pause(run, start, 1), "summary": summary}
-
-
-def _create_jobs(stage: Stage) -> None:
-    run, objects = stage.run, deployed_of(stage.entries()).objects
-    deployments = {v: n.partition("/")[2] for v, names in objects.items() for n in names}
-    for job in load.jobs(run.bundle, run.name, stage.image, deployments):
-        key = ObjectKey.of(job, run.bundle.namespace)
-        stored = stage.kube.get(key)
-        labels = (stored or {}).get("metadata", {}).get("labels") or {}
-        if stored is not None and labels.get(RUN_LABEL) != run.name:
-            if labels.get("app.kubernetes.io/managed-by") != "crossfade":
-                run.notes.append(f"{key} was there before: left as it is")
-                continue
-            _refuse_living(stage, key, labels.get(RUN_LABEL))
-            stage.kube.delete(key)  # an earlier run's, which could not end it
-            _wait_gone(stage, key)
-            stored = None
-        stored = stored or stage.kube.create(job)
-        name = f"Job/{key.namespace}/{key.name}"
-        run.record.append(record.created(name, deploying.uid(stored)))
-
-
-def _refuse_living(stage: Stage, key: ObjectKey, run: str | None) -> None:
-    """Refuse to take the load of another run that goes on."""
-    head = RunStore(stage.kube, key.namespace, run).find() if run else None
-    if head is not None and not head.get("outcome"):
-        raise BackendError(
-            f"{key} is the load of run {run}, which goes on",
-            hint="give the Jobs of each rollout names of their own",
-        )
-
-
-def _wait_gone(stage: Stage, key: ObjectKey) -> None:
-    until = stage.run.clock.now() + 60
-    while stage.kube.get(key) is not None:
-        stage.run.raise_alarm()
-        if stage.run.clock.now() > until:
-            raise BackendError(f"{key} is still there 60 s after its deletion")
-        stage.run.clock.sleep(0.5)
 
 
 def evaluate_step(stage: Stage, k: int, start: float) -> Outputs:
@@ -238,10 +213,14 @@ def _unapproved(stage: Stage) -> record.Entry | None:
     return record.last(stage.entries(), "concluded")
 
 
-def finish(stage: Stage) -> Outputs:
-    """End the run, whatever happened before."""
-    if stage.store.find() is None:
+def finish(stage: Stage, uid: str) -> Outputs:
+    """End the run of the Workflow with that UID, whatever happened before."""
+    head = stage.store.find()
+    if head is None:
         return {"outcome": Outcome.FAILED.value, "summary": "the run never began"}
+    if head.get(UID) != uid:  # its record and its weights are not ours
+        text = f"the run never began: {stage.store.run} is the run of another workflow"
+        return {"outcome": Outcome.FAILED.value, "summary": text}
     try:
         ended = conclude(stage)
     except Stopped as stop:  # the guard is ending it, too: look again

@@ -31,9 +31,12 @@ def key(namespace: str, name: str) -> ObjectKey:
     return ObjectKey("argoproj.io", "Workflow", namespace, name)
 
 
-def look(kube: Kube, namespace: str, name: str) -> State:
-    """Return the state of a Workflow."""
-    return read(kube.get(key(namespace, name)))
+def look(kube: Kube, namespace: str, name: str, uid: str = "") -> State:
+    """Return the state of a Workflow; one of that name with another UID is not the run's."""
+    stored = kube.get(key(namespace, name))
+    if stored is not None and uid not in ("", stored["metadata"]["uid"]):
+        return State()
+    return read(stored)
 
 
 def read(stored: Object | None) -> State:

@@ -13,11 +13,12 @@ from crossfade.errors import BackendError, CrossfadeError, SpecError
 from crossfade.report.live import line
 from crossfade.spec.durations import seconds
 from crossfade.verdict import Outcome
-from crossfade_steps.cluster import asked, workflow
+from crossfade_steps.cluster import asked, guard, workflow
 from crossfade_steps.cluster.kube import Kube, connect, own_namespace
 from crossfade_steps.cluster.promotion import APPROVAL
 from crossfade_steps.cluster.stage import ABORT
-from crossfade_steps.cluster.store import RunStore
+from crossfade_steps.cluster.store import RUN_LABEL, RunStore
+from crossfade_steps.ports import ObjectKey
 
 POLL_SECONDS = 2.0
 GOOD = (Outcome.PROMOTED, Outcome.KEPT, Outcome.INCONCLUSIVE, Outcome.ROLLED_BACK)
@@ -147,8 +148,20 @@ def clean(run: str, namespace: str | None, *, force: bool) -> None:
             f"run {run} has no outcome yet: its state is what its safety rests on",
             hint="crossfade abort it first; --force removes the state of a run that is surely dead",
         )
+    _remove(connect(), store)
+
+
+def _remove(kube: Kube, store: RunStore) -> None:
+    """Remove a run's state, and its guard's Job: a run of the same name needs one of its own."""
     store.remove()
-    out.print(f"run {store.namespace}/{run} removed")
+    key = ObjectKey("batch", "Job", store.namespace, guard.job_name(store.run))
+    try:
+        job = kube.get(key)
+        if job is not None and (job["metadata"].get("labels") or {}).get(RUN_LABEL) == store.run:
+            kube.delete(key, uid=job["metadata"]["uid"])
+    except CrossfadeError as error:
+        err.print(f"{key} is still there ({error}): it goes 10 minutes after its end")
+    out.print(f"run {store.namespace}/{store.run} removed")
 
 
 def clean_older(namespace: str | None, older_than: str) -> None:
@@ -158,5 +171,4 @@ def clean_older(namespace: str | None, older_than: str) -> None:
     for stored in kube.list("", "ConfigMap", place, "crossfade.dev/part=run"):
         made = datetime.fromisoformat(str(stored["metadata"]["creationTimestamp"]))
         if made < before and (stored.get("data") or {}).get("outcome"):
-            RunStore(kube, place, str(stored["metadata"]["name"])).remove()
-            out.print(f"run {place}/{stored['metadata']['name']} removed")
+            _remove(kube, RunStore(kube, place, str(stored["metadata"]["name"])))

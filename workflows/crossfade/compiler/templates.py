@@ -21,7 +21,11 @@ from crossfade.contract import IMAGE_VARIABLE, MODULE, OUTPUT_FOLDER, REPORT_FIL
 VOLUME = "outputs"
 USER = 65532
 GRACE_SECONDS = 5
-_VALUES = {"run": "{{workflow.name}}", "bundle": "{{workflow.parameters.bundle}}"}
+_VALUES = {
+    "run": "{{workflow.name}}",
+    "uid": "{{workflow.uid}}",
+    "bundle": "{{workflow.parameters.bundle}}",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from crossfade.compiler.schedule import checked_schedule
 from crossfade.compiler.steps import add_templates
 from crossfade.compiler.templates import GRACE_SECONDS, Containers, pod_security, volume
 from crossfade.compiler.transport import config_map, parameter
-from crossfade.contract import ACCOUNT
+from crossfade.contract import ACCOUNT, DEFAULT_IMAGE
 from crossfade.errors import SpecError
 from crossfade.frame import deadline, locks
 from crossfade.spec.names import (
@@ -28,7 +28,6 @@ from crossfade.spec.rollout import Bundle
 from crossfade.version import VERSION
 
 KINDS = ("workflow", "template", "cron")
-DEFAULT_IMAGE = f"crossfade-steps:{VERSION}"
 ITERATION_NAME = "iteration-{{inputs.parameters.k}}"
 DISPLAY_NAME = "workflows.argoproj.io/display-name"
 

@@ -11,7 +11,7 @@ from crossfade.spec.documents import read_file
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.metric import Metric
 from crossfade.spec.rollout import Rollout
-from crossfade.spec.semantics import experiment_findings, name_findings
+from crossfade.spec.semantics import experiment_findings, name_findings, unnamed, unplaced
 from crossfade.spec.source import Document, Loaded, listed, look, mapped
 from crossfade.spec.source import Path as FieldPath
 from crossfade.spec.validation import shown, validate
@@ -73,7 +73,7 @@ def document_findings(document: Document) -> list[Finding]:
 
 
 def _object_findings(document: Document) -> list[Finding]:
-    """Return whether an object of another kind has the name that everything refers to."""
+    """Return whether an object of another kind has a name and place that Kubernetes takes."""
     metadata = document.data.get("metadata")
     if not isinstance(metadata, Mapping):
         message = f"metadata of {document.kind} must be a mapping, got {shown(metadata)}"
@@ -85,6 +85,11 @@ def _object_findings(document: Document) -> list[Finding]:
             message = f"metadata.{key} of {document.kind} must be text, got {shown(value)}"
             path = ("metadata", key)
             findings.append(document.finding(Severity.ERROR, "field", message, path=path))
+        elif isinstance(value, str) and key == "name":
+            group = str(document.data["apiVersion"]).rpartition("/")[0]
+            findings += unnamed(document, ("metadata", key), value, group)
+        elif isinstance(value, str):
+            findings += unplaced(document, ("metadata", key), value)
     return findings
 
 
@@ -96,6 +101,10 @@ def _metric_findings(document: Document) -> list[Finding]:
         message = "unknown field creator is ignored (it belongs under labels: lost indentation?)"
         path = ("metadata", "creator")
         findings.append(document.finding(Severity.WARNING, "field", message, path=path))
+    if metric is not None and metric.spec.secret is not None:
+        place, _, name = metric.spec.secret.rpartition("/")
+        findings += unnamed(document, ("spec", "secret"), name)
+        findings += unplaced(document, ("spec", "secret"), place)
     written = (document.data.get("spec") or {}).get("type") if metric else None
     if written in ("gauge", "counter"):
         message = f"type {written} is read as {written.capitalize()}"

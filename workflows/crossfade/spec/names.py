@@ -47,7 +47,30 @@ def lock_name(group: str, kind: str, namespace: str, name: str) -> str:
 
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_SUBDOMAIN = re.compile(
+    r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII
+)
+_RBAC = re.compile(r"[A-Za-z0-9:._-]{1,253}", re.ASCII)
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,500}", re.ASCII)
+
+
+RBAC_GROUP = "rbac.authorization.k8s.io"
+MOST_NAME = 253
+
+
+def checked_name(text: str, group: str = "") -> str:
+    """Return an object's name as given: a DNS subdomain (RFC 1123), as nearly all kinds want it.
+
+    Objects of the RBAC group may also have colons and capitals.  Raises ``ValueError``.
+    """
+    if group == RBAC_GROUP and _RBAC.fullmatch(text) and ".." not in text and text != ".":
+        return text
+    if len(text) > MOST_NAME or not _SUBDOMAIN.fullmatch(text):
+        raise ValueError(
+            "expected lower-case letters, digits, '-' and '.', beginning and ending with a letter "
+            f"or digit, at most {MOST_NAME}"
+        )
+    return text
 
 
 def namespace_name(text: str) -> str:

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 
 from crossfade.errors import Finding, Severity
 from crossfade.spec.experiment import DeploymentPattern, Experiment, TestingPattern
-from crossfade.spec.source import Document, Path
+from crossfade.spec.names import checked_name, namespace_name
+from crossfade.spec.source import Document, Path, field_path
 from crossfade.spec.tasks import task_findings
 
-_NAME = re.compile(r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
-_GENERATE = re.compile(r"^[a-z0-9][a-z0-9.-]*$")
-MOST_NAME = 253
+_GENERATE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 MOST_ITERATIONS = 1_000_000
 VERSIONS: Path = ("spec", "versionInfo")
 CRITERIA: Path = ("spec", "criteria")
@@ -23,7 +22,9 @@ CRITERIA: Path = ("spec", "criteria")
 
 def experiment_findings(document: Document, experiment: Experiment) -> list[Finding]:
     """Return everything that would end the experiment, whatever the cluster says."""
-    checks = (_names, _candidates, _rewards, _references, _limits, _length, task_findings)
+    checks = (
+        _names, _candidates, _rewards, _references, _routed, _limits, _length, task_findings,
+    )  # fmt: skip
     return [finding for check in checks for finding in check(document, experiment)]
 
 
@@ -32,17 +33,31 @@ def name_findings(document: Document) -> Iterator[Finding]:
     metadata = document.data.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     name, generate = metadata.get("name"), metadata.get("generateName")
-    if isinstance(name, str) and not (_NAME.match(name) and len(name) <= MOST_NAME):
-        hint = f"did you mean generateName: {name}" if name.endswith("-") else ""
-        message = (
-            f"metadata.name {name!r} is not a Kubernetes name, expected lower-case letters, "
-            f"digits, '-' and '.', beginning and ending with a letter or digit"
-        )
-        path = ("metadata", "name")
-        yield document.finding(Severity.ERROR, "name", message, path=path, hint=hint)
-    elif name is None and not (isinstance(generate, str) and _GENERATE.match(generate)):
+    if isinstance(name, str):
+        yield from unnamed(document, ("metadata", "name"), name)
+    elif name is None and not (isinstance(generate, str) and _GENERATE.fullmatch(generate)):
         message = "metadata.name is missing, expected a name or a generateName"
         yield document.finding(Severity.ERROR, "name", message, path=("metadata",))
+
+
+def unnamed(document: Document, path: Path, name: str, group: str = "") -> Iterator[Finding]:
+    """Yield that the text at a path can be no object's name, of a kind of that API group."""
+    try:
+        checked_name(name, group)
+    except ValueError as error:
+        own = path == ("metadata", "name") and name.endswith("-")
+        hint = f"did you mean generateName: {name}" if own else ""
+        message = f"{field_path(path[-2:])} {name!r} is not a Kubernetes name, {error}"
+        yield document.finding(Severity.ERROR, "name", message, path=path, hint=hint)
+
+
+def unplaced(document: Document, path: Path, namespace: str) -> Iterator[Finding]:
+    """Yield that the text at a path can be no namespace's name."""
+    try:
+        namespace_name(namespace)
+    except ValueError as error:
+        message = f"{field_path(path[-2:])} {namespace!r}: {error}"
+        yield document.finding(Severity.ERROR, "name", message, path=path)
 
 
 def _names(document: Document, experiment: Experiment) -> Iterator[Finding]:
@@ -109,6 +124,19 @@ def _references(document: Document, experiment: Experiment) -> Iterator[Finding]
                 message = f"fieldPath {ref.field_path!r} of {version.name} must start with '.'"
                 at = (*path, "weightObjRef", "fieldPath")
                 yield document.finding(Severity.ERROR, "weights", message, path=at)
+
+
+def _routed(document: Document, experiment: Experiment) -> Iterator[Finding]:
+    for i, version in enumerate(experiment.versions):
+        ref = version.weight_obj_ref
+        if ref is None:
+            continue
+        own: Path = ("baseline",) if i == 0 else ("candidates", i - 1)
+        path = (*VERSIONS, *own, "weightObjRef")
+        if (ref.name or "").strip():
+            group = (ref.api_version or "").rpartition("/")[0]
+            yield from unnamed(document, (*path, "name"), str(ref.name), group)
+        yield from unplaced(document, (*path, "namespace"), ref.namespace or "")
 
 
 def _limits(document: Document, experiment: Experiment) -> Iterator[Finding]:

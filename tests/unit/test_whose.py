@@ -1,0 +1,348 @@
+"""Whose a run, a ConfigMap or a Job is: a name alone does not say it."""
+
+from __future__ import annotations
+
+import base64
+from argparse import Namespace
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fake_kube import HEAD, NAMESPACE, RUN, WORKFLOW, Cluster, FakeKube, Kube, iterating, stage_of
+from rig import Rig, bundle, deployment, route
+
+from crossfade import record
+from crossfade.cli import cluster as cli
+from crossfade.errors import BackendError, SpecError
+from crossfade.frame import frame
+from crossfade.spec.rollout import Bundle, FortioLoad
+from crossfade.verdict import Outcome
+from crossfade_steps import __main__ as entry
+from crossfade_steps.cluster import asked, guard, jobs, load, stage, steps
+from crossfade_steps.cluster.store import MANAGED, UID, RunStore
+from crossfade_steps.ports import ObjectKey
+
+ALL: dict[str, str] = {"app": "shop"}
+
+
+@pytest.fixture(autouse=True)
+def _no_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "start", lambda stage: None)
+
+
+def fresh() -> Cluster:
+    """Return a cluster on which nothing has begun."""
+    fake, rig = FakeKube(), Rig(bundle())
+    for manifest in (deployment("base", "old"), deployment("cand", "new"), route()):
+        fake.create(manifest)
+    return Cluster(rig, fake, stage_of(rig, fake))
+
+
+def checked(cluster: Cluster, uid: str) -> Any:
+    return steps.check(cluster.another(), frame(cluster.rig.run.bundle), uid)
+
+
+def config_map(name: str = RUN, **data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": NAMESPACE, "labels": ALL},
+            "data": data}  # fmt: skip
+
+
+def everything(cluster: Cluster) -> list[Any]:
+    return cluster.fake.listed("ConfigMap", "")
+
+
+def test_a_retried_check_goes_on_with_its_own_run() -> None:
+    cluster = fresh()
+    checked(cluster, "u1")
+
+    assert "ready to compare" in checked(cluster, "u1")["summary"]
+    assert cluster.head()[UID] == "u1"
+    assert len(record.of_type(cluster.stage.entries(), "run")) == 1
+
+
+def test_a_second_workflow_of_the_same_name_does_not_inherit_a_run() -> None:
+    """It was told "ready", and its last step said ``promoted`` though nothing had run."""
+    cluster = fresh()
+    checked(cluster, "u1")
+    cluster.stage.store.append(record.outcome(Outcome.PROMOTED, "v2 serves all traffic", "v2"))
+    before = everything(cluster)
+
+    with pytest.raises(SpecError, match="a run of this name exists") as refused:
+        checked(cluster, "u2")
+    ended = steps.finish(cluster.another(), "u2")
+
+    assert "crossfade clean web-1" in refused.value.hint
+    assert ended["outcome"] == "failed"
+    assert "the run of another workflow" in ended["summary"]
+    assert everything(cluster) == before
+    assert steps.finish(cluster.another(), "u1")["outcome"] == "promoted"
+
+
+def test_a_refused_workflow_writes_no_trouble_into_another_one_s_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = fresh()
+    checked(cluster, "u1")
+    before = everything(cluster)
+    monkeypatch.setattr(stage, "open_stage", lambda *_, **__: cluster.another())
+    other = Namespace(step="check", run=RUN, bundle="", frame="loop=pod", uid="u2")
+
+    with pytest.raises(SpecError, match="does not fit this workflow"):
+        entry.run(other)
+    assert everything(cluster) == before
+
+    with pytest.raises(SpecError):
+        entry.run(Namespace(**{**vars(other), "uid": "u1"}))
+    assert record.last(cluster.stage.entries(), "trouble") is not None
+
+
+def test_a_record_without_its_state_is_not_continued() -> None:
+    cluster = fresh()
+    checked(cluster, "u1")
+    cluster.fake.delete(HEAD)
+
+    with pytest.raises(SpecError, match="the record of an earlier run"):
+        checked(cluster, "u2")
+    assert cluster.fake.get(HEAD) is None
+
+
+def test_an_application_s_config_map_is_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = fresh()
+    cluster.fake.create(config_map(colour="blue"))
+    monkeypatch.setattr(cli, "connect", lambda: cluster.stage.kube)
+    before = everything(cluster)
+    store = cluster.another().store
+
+    for refused in (
+        lambda: checked(cluster, "u1"),
+        lambda: asked.ask(cluster.another().store, "pause", "ann"),
+        lambda: cli.clean(RUN, NAMESPACE, force=True),
+        lambda: cli.entries_of_run(RUN, NAMESPACE),
+        lambda: store.write(control="pause"),
+        store.remove,
+        store.head,
+    ):
+        with pytest.raises(SpecError, match="ConfigMap default/web-1 is not a run of crossfade"):
+            refused()
+    assert store.find() is None
+    assert steps.finish(cluster.another(), "u1")["summary"] == "the run never began"
+    assert everything(cluster) == before
+
+
+def test_an_application_s_config_map_is_no_report() -> None:
+    cluster = iterating()
+    cluster.fake.create(config_map(f"{RUN}-report", colour="blue"))
+    before = cluster.fake.get(ObjectKey("", "ConfigMap", NAMESPACE, f"{RUN}-report"))
+
+    with pytest.raises(SpecError, match="is not a report of crossfade"):
+        cluster.stage.store.publish("<html>")
+    cluster.stage.store.remove()
+
+    assert everything(cluster) == [before]
+
+
+def test_clean_removes_the_guard_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays for 10 minutes, and the next run of that name would wait for its heartbeat."""
+    cluster = iterating()
+    cluster.fake.create(load.job(f"{RUN}-guard", NAMESPACE, RUN, {}))
+    monkeypatch.setattr(cli, "connect", lambda: cluster.stage.kube)
+
+    cli.clean(RUN, NAMESPACE, force=True)
+
+    assert cluster.fake.listed("Job", "") == []
+    assert everything(cluster) == []
+
+
+@pytest.mark.parametrize("run", ["../other", "a,crossfade.dev/part=log", "", "A", "x" * 254])
+def test_what_is_no_name_is_no_run(run: str) -> None:
+    kube: Any = Kube(FakeKube())
+
+    with pytest.raises(SpecError, match="no name of a Workflow"):
+        RunStore(kube, NAMESPACE, run)
+
+
+def test_the_guard_ends_a_run_whose_name_another_workflow_has_taken() -> None:
+    cluster = iterating()
+    cluster.stage.store.write(**{UID: "of the one that was deleted"})
+    cluster.rig.at(60, lambda: cluster.head().get("outcome")
+                   or cluster.stage.store.write(outcome="kept"))  # fmt: skip
+
+    guard.watch_over(cluster.another())
+
+    assert cluster.head()["outcome"] != "kept"
+    assert cluster.weights() == [100, 0]
+    assert cluster.fake.get(WORKFLOW) is not None
+
+
+def loaded() -> Cluster:
+    whole = bundle().model_copy(update={"load": (FortioLoad(qps=1, url="http://g/"),)})
+    return iterating(whole)
+
+
+JOB = ObjectKey("batch", "Job", NAMESPACE, f"{RUN}-load-1")
+
+
+def others_job(cluster: Cluster, **labels: str) -> Any:
+    made = load.job(JOB.name, NAMESPACE, "other", {})
+    made["metadata"]["labels"].update(labels)
+    return cluster.fake.create(made)
+
+
+def others_run(cluster: Cluster, namespace: str, **data: str) -> None:
+    kube: Any = Kube(cluster.fake)
+    RunStore(kube, namespace, "other").create({}, data)
+
+
+def test_a_job_says_where_its_run_is() -> None:
+    [made] = load.jobs(loaded().rig.run.bundle, RUN, "image", {}, "tools")
+
+    assert made["metadata"]["labels"][load.RUN_NAMESPACE] == "tools"
+
+
+def test_the_load_of_a_run_that_goes_on_in_another_namespace_is_not_deleted() -> None:
+    cluster = loaded()
+    others_job(cluster, **{load.RUN_NAMESPACE: "tools"})
+    others_run(cluster, "tools", phase="iterating")
+
+    with pytest.raises(BackendError, match="load of run tools/other, which goes on"):
+        jobs.create_jobs(cluster.stage)
+    assert cluster.fake.get(JOB) is not None
+
+
+def test_the_load_of_a_dead_run_in_another_namespace_is_replaced() -> None:
+    cluster = loaded()
+    old = others_job(cluster, **{load.RUN_NAMESPACE: "tools"})
+    others_run(cluster, "tools", outcome="failed")
+
+    jobs.create_jobs(cluster.stage)
+
+    assert (cluster.fake.get(JOB) or {})["metadata"]["uid"] != old["metadata"]["uid"]
+
+
+def test_a_run_of_the_same_name_in_another_namespace_is_another_run() -> None:
+    cluster = loaded()
+    others_job(cluster, **{load.RUN_NAMESPACE: "tools", "crossfade.dev/run": RUN})
+
+    kube: Any = Kube(cluster.fake)
+    RunStore(kube, "tools", RUN).create({}, {"phase": "iterating"})
+    with pytest.raises(BackendError, match=f"load of run tools/{RUN}, which goes on"):
+        jobs.create_jobs(cluster.stage)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_load_of_which_nobody_can_tell_is_left(told: bool) -> None:
+    """The other namespace may not be read; a Job of before does not say which one it is."""
+    cluster = loaded()
+    others_job(cluster, **({load.RUN_NAMESPACE: "tools"} if told else {}))
+    get = cluster.fake.get
+
+    def forbidden(key: ObjectKey) -> Any:
+        if key.namespace == "tools":
+            raise BackendError("403 may not get configmaps")
+        return get(key)
+
+    cluster.fake.get = forbidden  # type: ignore[method-assign]
+    with pytest.raises(BackendError, match="nobody can tell whether it goes on") as refused:
+        jobs.create_jobs(cluster.stage)
+    assert "kubectl delete job" in refused.value.hint
+    assert cluster.fake.get(JOB) is not None
+
+
+def test_only_the_job_that_was_looked_at_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = loaded()
+    old = others_job(cluster, **{load.RUN_NAMESPACE: NAMESPACE})
+    asked_for = []
+    delete = cluster.fake.delete
+    monkeypatch.setattr(
+        cluster.fake, "delete", lambda key, **more: (asked_for.append(more), delete(key, **more))
+    )
+
+    jobs.create_jobs(cluster.stage)
+
+    assert asked_for == [{"uid": old["metadata"]["uid"]}]
+
+
+def test_what_somebody_labelled_by_hand_is_not_ours() -> None:
+    cluster = loaded()
+    made = load.job(JOB.name, NAMESPACE, RUN, {})
+    made["metadata"]["labels"] = dict(MANAGED)
+    cluster.fake.create(made)
+
+    jobs.create_jobs(cluster.stage)
+
+    assert "left as it is" in cluster.stage.run.notes[0]
+
+
+def packed(whole: Bundle) -> str:
+    return base64.b64encode(whole.to_json().encode()).decode()
+
+
+def replaced(cluster: Cluster) -> Bundle:
+    """Return another rollout, in the ConfigMap that the run's is read from."""
+    whole = cluster.rig.run.bundle
+    document = whole.experiment.model_dump(mode="json", by_alias=True)
+    for version in (document["spec"]["versionInfo"]["baseline"],
+                    *document["spec"]["versionInfo"]["candidates"]):  # fmt: skip
+        version["weightObjRef"]["name"] = "another"
+    other = Bundle.model_validate({**whole.model_dump(mode="json"), "experiment": document})
+    cluster.fake.create(config_map("big", bundle=packed(other)))
+    return other
+
+
+@pytest.mark.parametrize("step", ["deploy", "evaluate", "promote"])
+def test_a_bundle_that_was_replaced_in_mid_run_is_refused(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = iterating()
+    began = cluster.rig.run.bundle.digest
+    cluster.rig.run = replace(cluster.rig.run, bundle=replaced(cluster))
+    monkeypatch.setattr(stage, "open_stage", lambda *_, **__: cluster.another())
+    given = Namespace(step=step, run=RUN, bundle="configmap:big", digest=began)
+
+    with pytest.raises(SpecError, match="its rollout was replaced during the run"):
+        entry.run(given)
+    assert "was replaced" in str(
+        (record.last(cluster.stage.entries(), "trouble") or {})["sentence"]
+    )
+    assert SpecError.exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["configmap:big", "configmap:gone", "nonsense"])
+def test_who_ends_a_run_restores_what_the_run_has_changed(text: str) -> None:
+    cluster = iterating()
+    replaced(cluster)
+    kube, store = cluster.stage.kube, cluster.stage.store
+
+    found = stage.begun(text, kube, store, ending=True)
+
+    assert found.experiment == cluster.rig.run.bundle.experiment
+    if text != "configmap:big":
+        with pytest.raises(SpecError):
+            stage.begun(text, kube, store, ending=False)
+
+
+def test_a_bundle_that_is_the_one_that_began_is_taken_whole() -> None:
+    cluster = iterating()
+    whole = cluster.rig.run.bundle
+
+    found = stage.begun(packed(whole), cluster.stage.kube, cluster.stage.store, ending=True)
+
+    assert found == whole
+
+
+@pytest.mark.parametrize("text", ["configmap:big", "configmap:gone"])
+@pytest.mark.parametrize("step", ["restore", "finish"])
+def test_who_ends_a_run_never_refuses_a_bundle(
+    step: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = iterating()
+    cluster.stage.store.write(**{UID: "u1"})
+    replaced(cluster)
+    monkeypatch.setattr(stage, "connect", lambda: cluster.stage.kube)
+    monkeypatch.setattr(stage, "own_namespace", lambda: NAMESPACE)
+    given = {"uid": "u1"} if step == "finish" else {"digest": "of the one that began"}
+
+    entry.run(Namespace(step=step, run=RUN, bundle=text, **given))
+
+    assert cluster.weights() == [100, 0]
