@@ -120,6 +120,19 @@ def test_a_range_has_two_ends(ends: list[float]) -> None:
         Settings(reward_range=ends)
 
 
+@pytest.mark.parametrize("dispersion", [0.99, 0, -1, float("nan"), float("inf")])
+def test_a_design_effect_below_one_would_multiply_evidence(dispersion: float) -> None:
+    with pytest.raises(ValidationError, match="dispersion"):
+        Settings(dispersion=dispersion)
+
+
+@pytest.mark.parametrize("name", ["risk_budget", "min_requests", "doubt", "effects", "alpha"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_setting_is_a_finite_number(name: str, value: float) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings.model_validate({name: value})
+
+
 def test_events_that_come_several_a_request_are_counted_as_they_are() -> None:
     found = play(experiment("v2"), means(v1=2.0, v2=3.0), FRACTION, reward="count")
 

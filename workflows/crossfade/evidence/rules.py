@@ -17,6 +17,8 @@ FIRST = 25
 POINTS = 3
 """How often in a row a limit of a bare value must hold, or be broken, to count."""
 
+_End = Annotated[float, Field(allow_inf_nan=True)]  # refused with its own words
+
 
 class Rules(BaseModel):
     """The policy's settings (decision.md 3.1; ``ramp`` and ``effects``: its section 6).
@@ -32,16 +34,16 @@ class Rules(BaseModel):
     ``min_requests`` is by version; ``confirm`` is intervals that agree before a candidate has won;
     ``reward_range`` is the least and the most that one value of a mean reward can be.
     ``delay`` is the p99 of a reward's delay in intervals; ``dispersion`` is the design effect of
-    requests that belong together (sticky users), or ``auto``.
+    requests that belong together (sticky users), or ``auto``: below 1 it would multiply evidence.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     alpha_rollback: float = Field(default=0.05, gt=0, lt=0.5)
     alpha_split: float = Field(default=0.01, gt=0, lt=0.5)
     reward: Literal["fraction", "count"] = "fraction"
-    reward_range: tuple[float, float] | None = None
+    reward_range: tuple[_End, _End] | None = None
     assurance: Literal["proven", "not-refuted"] = "proven"
     increment: int = Field(default=10, ge=1, le=100)
     max_weight: int = Field(default=95, ge=1, le=100)
@@ -55,7 +57,7 @@ class Rules(BaseModel):
     max_blind: int = Field(default=6, ge=1)
     bake: int = Field(default=3, ge=0)
     delay: int = Field(default=0, ge=0)
-    dispersion: float | Literal["auto"] = 1.0
+    dispersion: Annotated[float, Field(ge=1)] | Literal["auto"] = 1.0
 
     @field_validator("reward_range")
     @classmethod
