@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from crossfade.cli.loading import bundle_of, read
+from crossfade.cli.loading import bundle_of, read, weights_at_start
 from crossfade.cli.output import err, out, show_findings, write_file
 from crossfade.errors import SpecError
+from crossfade.evidence.limits import Plan, design
 from crossfade.lint.shapes import shapes
 from crossfade.report.plot import plot, shares
 from crossfade.simulation import Played, Version, World, play, summary
@@ -27,7 +28,10 @@ def run(
     errors: tuple[float, float], reward: tuple[float, float], runs: int, seed: int, as_json: bool,
     page: Path | None = None,
 ) -> int:  # fmt: skip
-    """Print how the runs ended; ``errors`` and ``reward`` are (baseline, candidate or lift)."""
+    """Print how the runs ended; ``errors`` and ``reward`` are (baseline, candidate or lift).
+
+    Of several candidates the last one is so, the others are like the baseline.
+    """
     loaded = read(paths, settings, policy)
     bundle = bundle_of(loaded, despite=["E1"])
     show_findings(loaded.findings)
@@ -39,8 +43,12 @@ def run(
     rewards = experiment.spec.criteria.rewards
     low = bool(rewards) and rewards[0].preferred_direction is Direction.LOW
     lifted = min(max(reward[0] * (1 - reward[1] if low else 1 + reward[1]), 0.0), 1.0)
-    others = [Version(lifted, default_bad=errors[1]) for _ in experiment.versions[1:]]
-    world = World(traffic, (Version(reward[0], default_bad=errors[0]), *others))
+    as_now = Version(reward[0], default_bad=errors[0])
+    versions = [as_now for _ in experiment.versions]
+    if len(versions) > 1:  # the others are as the baseline: of equals none is better
+        versions[-1] = Version(lifted, default_bad=errors[1])
+    start = () if design(experiment, Plan((), ())).moves else weights_at_start(bundle)
+    world = World(traffic, tuple(versions), start)
     known, rng = shapes(bundle), np.random.default_rng(seed)
     turns = track(range(runs), "simulating", console=err, transient=True)
     played = [play(experiment, bundle.policy, known, world, rng) for _ in turns]
