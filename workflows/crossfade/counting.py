@@ -22,13 +22,14 @@ RATES = ("rate", "increase")
 SCRAPE_SECONDS = 15.0
 """How far apart scrapes are taken to be where the rollout does not say."""
 COUNTERS = ("_total", "_count", "_sum", "_bucket")
-VALUES = frozenset(
-    "sum seconds second milliseconds millisecond microseconds nanoseconds minutes hours ms us ns "
-    "duration latency time bytes bits kilobytes megabytes kb mb gb characters tokens joules watts "
-    "dollars dollar cents euros euro eur usd gbp pounds yen money currency revenue income profit "
-    "turnover amount amounts price prices cost costs spend spent value values score scores points "
-    "percent".split()
-)
+_VALUES = """
+    sum seconds second milliseconds millisecond microseconds nanoseconds minutes hours ms us ns
+    duration latency time bytes bits kilobytes megabytes kb mb gb characters tokens joules watts
+    dollars dollar cents euros euro eur usd gbp pounds yen money currency revenue income profit
+    turnover amount amounts price prices cost costs spend spent value values score scores points
+    percent
+"""
+VALUES = frozenset(_VALUES.split())
 """Last words of names that add up values and count no events."""
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
