@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from crossfade import Rollout
+from crossfade.cli.loading import weights_at_start
 from crossfade.cli.plan import shapes
 from crossfade.evidence.limits import Limit, Plan, design, planned
 from crossfade.evidence.needs import requests_needed
@@ -53,6 +54,14 @@ def test_weights_that_never_move_are_those_of_the_route_or_equal() -> None:
     assert equal.won is not None
     assert found.won is not None
     assert found.won > equal.won
+
+
+def test_the_first_weights_are_those_of_the_object_that_is_deployed() -> None:
+    bundle = Rollout.load(ROOT / "workflows" / "examples" / "iris").bundle
+    elsewhere = bundle.model_copy(update={"deploy": ()})
+
+    assert weights_at_start(bundle) == (100, 0)
+    assert weights_at_start(elsewhere) == ()
 
 
 def test_what_would_be_enough_is_enough_and_little_less_is_not() -> None:

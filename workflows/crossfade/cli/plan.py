@@ -84,16 +84,11 @@ def _show(screen: Console, bundle: Bundle, rules: Rules, rate: float, reward: fl
     total = traffic * experiment.iterations
     screen.print(f"plan: {experiment.iterations} iterations of {interval} s at {rate:g} requests "
                  f"a second: {total:g} requests in all", soft_wrap=True)  # fmt: skip
-    grid = Table("a candidate that is", "objectives hold at", "better at", "promoted at",
-                 "requests")  # fmt: skip
     start = () if what.moves else weights_at_start(bundle)
     worlds = [(label, replace(world, start=start)) for label, world in
               _worlds(traffic, reward, what)]  # fmt: skip
     found = [forecast(world, plan, what, rules) for _, world in worlds]
-    for (label, _), told in zip(worlds, found, strict=True):
-        grid.add_row(label, _slowest(plan, told), _at(told.better), _at(told.promoted),
-                     f"{told.requests:.0f}" if told.promoted else "")  # fmt: skip
-    screen.print(grid)
+    screen.print(_grid([label for label, _ in worlds], plan, found))
     for i in plan.points:
         metric = experiment.spec.criteria.objectives[i].metric
         err.print(f"{metric} counts nothing that is known: it is judged as a bare value")
@@ -114,6 +109,15 @@ def _worlds(traffic: float, reward: float, what: Design) -> Iterator[tuple[str, 
     else:
         yield "half as bad as allowed", World(traffic, reward, 0, 0.5)
         yield "without a bad value", World(traffic, reward, 0)
+
+
+def _grid(labels: Sequence[str], plan: Plan, found: Sequence[Forecast]) -> Table:
+    grid = Table("a candidate that is", "objectives hold at", "better at", "promoted at",
+                 "requests")  # fmt: skip
+    for label, told in zip(labels, found, strict=True):
+        grid.add_row(label, _slowest(plan, told), _at(told.better), _at(told.promoted),
+                     f"{told.requests:.0f}" if told.promoted else "")  # fmt: skip
+    return grid
 
 
 def _slowest(plan: Plan, told: Forecast) -> str:

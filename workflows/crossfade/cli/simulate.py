@@ -19,6 +19,7 @@ from crossfade.report.plot import plot, shares
 from crossfade.simulation import Played, Version, World, play, summary
 from crossfade.spec.experiment import Direction
 from crossfade.spec.requests import request_rate
+from crossfade.spec.rollout import Bundle
 
 BARS = 40
 
@@ -28,10 +29,7 @@ def run(
     errors: tuple[float, float], reward: tuple[float, float], runs: int, seed: int, as_json: bool,
     page: Path | None = None,
 ) -> int:  # fmt: skip
-    """Print how the runs ended; ``errors`` and ``reward`` are (baseline, candidate or lift).
-
-    Of several candidates the last one is so, the others are like the baseline.
-    """
+    """Print how the runs ended; ``errors`` and ``reward`` are (baseline, candidate or lift)."""
     loaded = read(paths, settings, policy)
     bundle = bundle_of(loaded, despite=["E1"])
     show_findings(loaded.findings)
@@ -40,15 +38,7 @@ def run(
         raise SpecError("the requests a second are not known", hint="name them: --rps 50")
     experiment = bundle.experiment
     traffic = rate * experiment.spec.duration.interval_seconds
-    rewards = experiment.spec.criteria.rewards
-    low = bool(rewards) and rewards[0].preferred_direction is Direction.LOW
-    lifted = min(max(reward[0] * (1 - reward[1] if low else 1 + reward[1]), 0.0), 1.0)
-    as_now = Version(reward[0], default_bad=errors[0])
-    versions = [as_now for _ in experiment.versions]
-    if len(versions) > 1:  # the others are as the baseline: of equals none is better
-        versions[-1] = Version(lifted, default_bad=errors[1])
-    start = () if design(experiment, Plan((), ())).moves else weights_at_start(bundle)
-    world = World(traffic, tuple(versions), start)
+    world = _world(bundle, traffic, errors, reward)
     known, rng = shapes(bundle), np.random.default_rng(seed)
     turns = track(range(runs), "simulating", console=err, transient=True)
     played = [play(experiment, bundle.policy, known, world, rng) for _ in turns]
@@ -63,6 +53,22 @@ def run(
     else:
         _show(told, weights)
     return 0
+
+
+def _world(
+    bundle: Bundle, traffic: float, errors: tuple[float, float], reward: tuple[float, float]
+) -> World:
+    """Return what is supposed: of several candidates the last one is so, others are as now."""
+    experiment = bundle.experiment
+    rewards = experiment.spec.criteria.rewards
+    low = bool(rewards) and rewards[0].preferred_direction is Direction.LOW
+    lifted = min(max(reward[0] * (1 - reward[1] if low else 1 + reward[1]), 0.0), 1.0)
+    as_now = Version(reward[0], default_bad=errors[0])
+    versions = [as_now for _ in experiment.versions]
+    if len(versions) > 1:  # of equals none is better
+        versions[-1] = Version(lifted, default_bad=errors[1])
+    start = () if design(experiment, Plan((), ())).moves else weights_at_start(bundle)
+    return World(traffic, tuple(versions), start)
 
 
 def _show(told: dict[str, Any], weights: list[float]) -> None:

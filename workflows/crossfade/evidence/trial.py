@@ -124,20 +124,24 @@ def absorb(trial: Trial, interval: Interval, rules: Rules, design: Design) -> Tr
         steady=trial.steady + 1,
     )
     if trial.versions > 1:
-        trial = compared(trial, interval, rules, design)
-    earned = np.zeros(trial.versions) if interval.reward is None else interval.reward
-    part = served(trial)
-    if trial.versions > 1:
+        trial = _earned(compared(trial, interval, rules, design), interval)
         trial = _shared(trial, interval, rules)
     return replace(
         trial,
         requests=trial.requests + interval.requests,
         judged=trial.judged + interval.judged,
         bad=trial.bad + interval.bad_high,
-        rewarded=trial.rewarded + part * values(interval),
-        reward=trial.reward + part * earned,
         traffic=float(interval.requests.sum()),
     )
+
+
+def _earned(trial: Trial, interval: Interval) -> Trial:
+    """Return the trial with the rewards that the weights brought added to its totals."""
+    if interval.reward is None:
+        return trial
+    part = served(trial)
+    return replace(trial, rewarded=trial.rewarded + part * values(interval),
+                   reward=trial.reward + part * interval.reward)  # fmt: skip
 
 
 def _shared(trial: Trial, interval: Interval, rules: Rules) -> Trial:
