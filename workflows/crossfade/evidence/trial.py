@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crossfade.evidence.clustering import LOWEST, design_effect, scattered, unscattered
+from crossfade.evidence.clustering import LOWEST, MANY, design_effect, scattered, unscattered
 from crossfade.evidence.comparing import compared, served, values
 from crossfade.evidence.increments import EFFECTS, ODDS, rate
 from crossfade.evidence.process import Process
@@ -152,7 +152,7 @@ def _shared(trial: Trial, interval: Interval, rules: Rules) -> Trial:
     """
     effect, crowding = rules.declared_effect, trial.crowding
     if rules.dispersion == "auto":
-        effect = design_effect(crowding, LOWEST)
+        effect = design_effect(crowding, LOWEST, MANY)
     if trial.weights == trial.weights_before:
         weights = np.asarray(trial.weights, float)
         crowding = scattered(crowding, weights, interval.requests, counts=True)
