@@ -36,7 +36,7 @@ RETRIED = (408, 429, 500, 502, 503, 504)
 class HttpSettings(BaseModel):
     """How to talk to a metric store; times in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     timeout: float = Field(default=5.0, gt=0, le=60)
     retries: int = Field(default=2, ge=0, le=10)

@@ -14,7 +14,6 @@ from crossfade.spec.experiment import Experiment
 from crossfade.spec.interpolation import interpolate
 from crossfade.spec.metric import Metric
 from crossfade.verdict import Observation, Reading, Shape
-from crossfade_steps.metrics import kind_of
 from crossfade_steps.ports import MetricRequest, MetricSource
 
 WORKERS = 16
@@ -84,7 +83,7 @@ def shapes_of(requests: Sequence[MetricRequest]) -> dict[str, Shape]:
     found: dict[str, Shape] = {}
     for request in requests:
         text = request.metric.query
-        if text is None or request.key in found or kind_of(request.metric) != "prometheus":
+        if text is None or request.key in found or not request.metric.countable:
             continue
         query = interpolate(text, request.version, request.variables, request.elapsed_seconds,
                             where=f"metric {request.key}").strip()  # fmt: skip

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from crossfade.evidence.clustering import COUNT, design_effect, scattered, unscattered
+from crossfade.evidence.judging import wrong_split
 from crossfade.evidence.rules import Design, Interval, Rules
 from crossfade.evidence.trial import Trial, absorb, begin
 
@@ -62,6 +64,29 @@ def test_counts_scatter_as_counts_do() -> None:
     assert design_effect(table) < 2
 
 
+def split_alarms(part: float, dispersion: float | str, runs: int = 60) -> float:
+    """Return how many of the runs ring; users of 20 requests each stay with a version."""
+    rng, rung = np.random.default_rng(SEED), 0
+    rules, design = Rules(dispersion=dispersion, alpha_split=0.01), Design(2, (), False, 30)
+    for _ in range(runs):
+        trial = replace(begin(rules, design), weights=(50, 50), weights_before=(50, 50))
+        for _ in range(25):
+            candidate = 20.0 * rng.binomial(25, part)
+            n, none = np.array([500 - candidate, candidate]), np.zeros((2, 0))
+            trial = absorb(trial, Interval(n, none, none, none, None), rules, design)
+            if wrong_split(trial, rules, design):
+                rung += 1
+                break
+    return rung / runs
+
+
+@pytest.mark.parametrize("dispersion", [20.0, "auto"])
+def test_users_of_several_requests_are_no_wrong_split(dispersion: float | str) -> None:
+    assert split_alarms(0.5, 1.0) > 0.5, "taken for independent requests they are"
+    assert split_alarms(0.5, dispersion) <= 0.05
+    assert split_alarms(1 / 3, dispersion) > 0.9, "half of what it should be"
+
+
 def test_too_few_rewards_say_nothing() -> None:
     table = scattered(unscattered(2), np.array([9.0, 1.0]), np.array([1.0, 0.0]), counts=False)
 
@@ -70,7 +95,7 @@ def test_too_few_rewards_say_nothing() -> None:
 
 def test_no_evidence_is_taken_from_users_before_anything_is_known_of_them() -> None:
     rules, design = Rules(dispersion="auto"), Design(2, (), True, 30)
-    trial: Trial = begin(rules, design)
+    trial: Trial = replace(begin(rules, design), weights=(50, 50))
     seen: list[float] = []
     for _ in range(4):
         n = np.array([500.0, 500.0])

@@ -54,11 +54,42 @@ def test_percent_is_a_scale(form: str) -> None:
         f"sum by (pod) (rate({OWN}[1m]))",
         f"sum(rate({BAD}[1m])) + sum(rate({OWN}[1m]))",
         "histogram_quantile(0.9, something)",
+        f"sum(rate({OWN}[1m]) > bool 0)",
+        'sum(rate({__name__=~"a_.*"}[1m])) / sum(rate(requests_total[1m]))',
+        "sum(rate(revenue_total[1m]))",
+        "sum(rate(errors_total[1m])) / sum(rate(cpu_seconds_total[1m]))",
         "not a query (",
     ],
 )
 def test_anything_else_stays_a_value(query: str) -> None:
     assert counting(query) is None
+
+
+@pytest.mark.parametrize("top", ["revenue", "work_seconds", "sent_bytes", "paid_usd", "cart_value"])
+def test_a_counter_that_adds_up_values_gives_a_mean(top: str) -> None:
+    found = counting(f"sum(rate({top}_total[1m])) / sum(rate(requests_total[1m]))")
+
+    assert found is not None
+    assert found.shape == Shape("mean")
+
+
+@pytest.mark.parametrize(
+    ("top", "guessed"),
+    [('requests_total{code="500"}', False), ("errors_total", True), ("reward_total", True)],
+)
+def test_a_fraction_of_two_metrics_is_a_guess(top: str, guessed: bool) -> None:
+    found = counting(f"sum(rate({top}[1m])) / sum(rate(requests_total[1m]))")
+
+    assert found is not None
+    assert found.shape == Shape("fraction", guessed=guessed)
+
+
+def test_a_name_may_stand_among_the_matchers() -> None:
+    found = counting('sum(rate({__name__="t_sum",v="a"}[1m])) / sum(rate(t_count{v="a"}[1m]))')
+
+    assert found is not None
+    assert found.shape == Shape("mean")
+    assert found.selectors == ('t_sum{v="a"}', 't_count{v="a"}')
 
 
 def series(**values: float) -> dict[frozenset[tuple[str, str]], float]:

@@ -65,7 +65,7 @@ def test_nothing_known_before_the_first_comparison_looks_for_what_was_designed()
 
 
 def test_effects_are_chosen_once_and_before_what_they_judge() -> None:
-    trial = replace(after_first(), weights=(50, 50))
+    trial = replace(after_first(), weights=(50, 50), weights_before=(50, 50))
     n, zero = np.array([250.0, 250.0]), np.zeros((2, 1))
     seen = Interval(n, np.repeat(n[:, None], 1, axis=1), zero, zero, n * np.array([0.1, 0.9]))
 

@@ -180,6 +180,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "policy": "evidence"},
            {"reward": f"sum(rate(r_total{{{S}}}[60s])) / sum(rate(n_count{{{S}}}[60s]))",
             "policy": "evidence"}),
+    "E3": ({"jqExpression": "(.data.result[0].value[1] | tonumber) * 1000", "policy": "evidence"},
+           {"jqExpression": ".data.result[0].value[1] | tonumber", "policy": "evidence"}),
     "D7": ({"query": f"sum(rate(a_total{{{S}}}[${{elapsedTime}}s]))"}, {}),
     "D8": ({"query": f"sum(increase(a{{{S}}}[60s]))", "others": (job(*LOAD, "10", "http://g/p"),)},
            {"query": f"sum(increase(a{{{S}}}[60s]))", "others": (job(*LOAD, "20", "http://g/p"),)}),

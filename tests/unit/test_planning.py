@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from crossfade import Rollout
+from crossfade.cli.loading import weights_at_start
 from crossfade.cli.plan import shapes
 from crossfade.evidence.limits import Limit, Plan, design, planned
 from crossfade.evidence.needs import requests_needed
-from crossfade.evidence.planning import World, forecast
+from crossfade.evidence.planning import World, forecast, iterations_enough, traffic_enough
 from crossfade.evidence.rules import Design, Rules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +38,47 @@ def test_more_traffic_is_never_slower() -> None:
 
     assert None not in found
     assert found == sorted(found, reverse=True)
+
+
+def test_of_several_candidates_one_is_better() -> None:
+    told = forecast(World(500.0, lift=0.4), Plan(LIMITS, ()), replace(AB, versions=3), Rules())
+
+    assert told.promoted is not None
+
+
+def test_weights_that_never_move_are_those_of_the_route_or_equal() -> None:
+    plan, fixed = Plan(LIMITS, ()), replace(AB, moves=False)
+    equal, found = [forecast(World(500.0, lift=0.4, start=start), plan, fixed, Rules())
+                    for start in ((), (95, 5))]  # fmt: skip
+
+    assert equal.won is not None
+    assert found.won is not None
+    assert found.won > equal.won
+
+
+def test_the_first_weights_are_those_of_the_object_that_is_deployed() -> None:
+    bundle = Rollout.load(ROOT / "workflows" / "examples" / "iris").bundle
+    elsewhere = bundle.model_copy(update={"deploy": ()})
+
+    assert weights_at_start(bundle) == (100, 0)
+    assert weights_at_start(elsewhere) == ()
+
+
+def test_what_would_be_enough_is_enough_and_little_less_is_not() -> None:
+    plan, rules, world = Plan(LIMITS, ()), Rules(), World(100.0, lift=0.4, bad=0.1)
+    assert (forecast(world, plan, AB, rules).won or 99) > AB.iterations
+
+    count = iterations_enough(world, plan, AB, rules)
+    times = traffic_enough(world, plan, AB, rules)
+
+    assert count is not None
+    assert (forecast(world, plan, replace(AB, iterations=count), rules).won or 99) <= count
+    assert times is not None
+    more, less = (replace(world, traffic=world.traffic * t) for t in (times, times / 1.3))
+    assert (forecast(more, plan, AB, rules).won or 99) <= AB.iterations
+    assert (forecast(less, plan, AB, rules).won or 99) > AB.iterations
+    hasty = replace(AB, iterations=4)
+    assert traffic_enough(world, plan, hasty, rules) is None, "the minimums alone take 5"
 
 
 def test_what_is_exactly_at_its_limit_is_never_proven() -> None:

@@ -60,7 +60,7 @@ def play(
     """Return the decisions of a run in a world, each state through JSON."""
     rules, state, weights = Settings(**settings), {}, {"v1": 100, "v2": 0}
     found: list[Decision] = []
-    for k in range(1, spec.iterations + 1):
+    for k in itertools.count(1):
         by_version = {v: world(k, v, traffic * w / 100) for v, w in weights.items()}
         by_metric = {key: {v: own[key] for v, own in by_version.items() if key in own}
                      for key in SHAPES}  # fmt: skip
@@ -91,6 +91,30 @@ def test_a_better_version_is_promoted_after_the_bake() -> None:
     assert weights == sorted(weights)
     assert all(sum(decision.weights.values()) == 100 for decision in found)
     assert "v2 has won, 1 more interval under watch" in found[-2].reason
+
+
+def test_a_winner_of_the_last_iteration_is_watched_as_long_as_any_other() -> None:
+    world = steady(GOOD, {**GOOD, "reward": 0.42})
+    won = next(d.iteration for d in play(world, experiment()) if d.winner)
+
+    found = play(world, experiment(iterations=won))
+
+    assert (found[-1].outcome, found[-1].iteration) == (Outcome.PROMOTED, won + 3)
+    regressed = play(
+        lambda k, v, n: readings(n, **({**GOOD, "errors": 0.2} if k > won else GOOD))
+        if v == "v2" and k > won else world(k, v, n),
+        experiment(iterations=won),
+    )  # fmt: skip
+    assert regressed[-1].outcome is Outcome.ROLLED_BACK
+
+
+def test_what_is_unknown_past_the_last_iteration_ends_with_the_watch() -> None:
+    world = steady(GOOD, {**GOOD, "reward": 0.42})
+    won = next(d.iteration for d in play(world, experiment()) if d.winner)
+
+    found = play(lambda k, v, n: {} if k > won else world(k, v, n), experiment(iterations=won))
+
+    assert (found[-1].outcome, found[-1].iteration) == (Outcome.INCONCLUSIVE, won + 3)
 
 
 def test_a_state_that_was_stored_decides_as_one_that_was_not() -> None:
@@ -219,10 +243,12 @@ def test_a_wrong_split_ends_the_run() -> None:
     assert told in found[-1].reason
 
 
-def test_fixed_split_moves_nothing_before_the_end() -> None:
-    spec = experiment(strategy={"testingPattern": "A/B", "deploymentPattern": "FixedSplit"})
+def fixed_split() -> Experiment:
+    return experiment(strategy={"testingPattern": "A/B", "deploymentPattern": "FixedSplit"})
 
-    found = play(steady(GOOD, {**GOOD, "reward": 0.42}), spec, bake=0)
+
+def test_fixed_split_moves_nothing_before_the_end() -> None:
+    found = play(steady(GOOD, {**GOOD, "reward": 0.42}), fixed_split(), bake=0)
 
     assert {tuple(d.weights.values()) for d in found[:-1]} == {(100, 0)}
 
@@ -267,6 +293,33 @@ def test_a_sticky_route_makes_requests_belong_together_unless_the_rollout_says_h
     assert fitting(Settings(), experiment(), replace(seen, sticky=False)).dispersion == 1.0
 
 
+def test_a_fraction_by_name_only_is_watched() -> None:
+    guessed = {**SHAPES, "ns/reward": Shape("fraction", guessed=True)}
+    seen = Observation(1, 10, {}, shapes=guessed)
+
+    assert fitting(Settings(), experiment(), seen).dispersion == "watch"
+    assert fitting(Settings(dispersion=1.0), experiment(), seen).dispersion == 1.0
+    assert fitting(Settings(), experiment(), replace(seen, sticky=True)).dispersion == "auto"
+
+
+@pytest.mark.parametrize("split", [None, "end"])
+def test_users_who_stay_lag_behind_the_weights_and_end_no_run(split: str | None) -> None:
+    settings = Settings() if split is None else Settings(split=split)
+    weights, state, found = {"v1": 50, "v2": 50}, dict[str, Any](), list[Decision]()
+    for k in range(1, 13):
+        by_version = {"v1": readings(7500, **GOOD), "v2": readings(2500, **GOOD)}
+        read = {key: {v: own[key] for v, own in by_version.items()} for key in SHAPES}
+        seen = Observation(k, 10 * k, weights, read, SHAPES, float(k), sticky=True)
+        decision, after = decide(fixed_split(), settings, seen, state)
+        state = dict(after)
+        found.append(decision)
+
+    told = "requests are not shared as the weights say (v2 answered 2500 of 1e+04"
+    assert any(told in decision.reason for decision in found)
+    ended = [d.outcome for d in found if d.outcome is not None]
+    assert (Outcome.INVALID in ended) is (split == "end")
+
+
 def test_the_experiment_s_own_limits_of_weights_hold_to_the_end() -> None:
     limits = {"maxCandidateWeight": 20, "maxCandidateWeightIncrement": 3}
     spec = experiment(strategy={"testingPattern": "A/B", "weights": limits})
@@ -297,3 +350,24 @@ def test_ten_minutes_without_a_metric_store_only_hold() -> None:
     assert {d.weights["v2"] for d in silent} == {found[1].weights["v2"]}
     assert found[62].weights["v2"] > found[61].weights["v2"]
     assert found[-1].outcome is Outcome.PROMOTED
+
+
+@pytest.mark.parametrize(
+    ("also", "outcome"), [((), Outcome.INVALID), (({"v1": 100, "v2": 0},), None)]
+)
+def test_weights_that_were_written_late_are_no_wrong_split(
+    also: tuple[dict[str, int], ...], outcome: Outcome | None
+) -> None:
+    """A pod was lost between a decision and its write: most of the window had the old weights."""
+    rules, state = Settings(), {}
+    for k, v2 in ((1, 500.0), (2, 500.0), (3, 20.0)):
+        own = {"v1": readings(1000 - v2, **GOOD), "v2": readings(v2, **GOOD)}
+        seen = Observation(
+            k, 10 * k, {"v1": 50, "v2": 50},
+            {key: {v: own[v][key] for v in own} for key in SHAPES}, SHAPES, float(k),
+            also=also if k == 3 else (),
+        )  # fmt: skip
+        decision, after = decide(experiment(), rules, seen, state)
+        state = json.loads(json.dumps(after))
+
+    assert decision.outcome is outcome

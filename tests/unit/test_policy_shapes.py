@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 from traffic import QPS, counted, rig
@@ -54,7 +55,7 @@ def play(
     state: Mapping[str, Any] = {}
     weights = {name: 100 if name == "v1" else 0 for name in names}
     found: list[Decision] = []
-    for k in range(1, spec.iterations + 1):
+    for k in itertools.count(1):
         read: dict[str, dict[str, Reading]] = {key: {} for key in shapes}
         for name in names:
             n = requests(name, TRAFFIC * weights[name] / 100)
@@ -120,6 +121,19 @@ def test_a_range_has_two_ends(ends: list[float]) -> None:
         Settings(reward_range=ends)
 
 
+@pytest.mark.parametrize("dispersion", [0.99, 0, -1, float("nan"), float("inf")])
+def test_a_design_effect_below_one_would_multiply_evidence(dispersion: float) -> None:
+    with pytest.raises(ValidationError, match="dispersion"):
+        Settings(dispersion=dispersion)
+
+
+@pytest.mark.parametrize("name", ["risk_budget", "min_requests", "doubt", "effects", "alpha"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_setting_is_a_finite_number(name: str, value: float) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings.model_validate({name: value})
+
+
 def test_events_that_come_several_a_request_are_counted_as_they_are() -> None:
     found = play(experiment("v2"), means(v1=2.0, v2=3.0), FRACTION, reward="count")
 
@@ -169,6 +183,58 @@ def test_rewards_that_come_late_do_not_undo_a_winner(bake: int) -> None:
     found = play(experiment("v2"), late, Shape("total"), delay=2, bake=bake)
 
     assert (found[-1].outcome, found[-1].winner) == (Outcome.PROMOTED, "v2")
+
+
+@pytest.mark.parametrize("settings", [{}, {"delay": 1}])
+def test_what_is_earned_without_a_weight_is_no_evidence(settings: dict[str, Any]) -> None:
+    """A smoke test before the start, and feedback of an earlier run that comes late."""
+
+    def earned(k: int, version: str, n: float) -> Counts:
+        return Counts(30.0 if version == "v2" and not n else 0.3 * n)
+
+    found = play(experiment("v2"), earned, Shape("total"), **settings)
+
+    assert all(decision.winner is None for decision in found)
+    assert found[-1].outcome is Outcome.INCONCLUSIVE
+
+
+def test_probes_before_the_first_weight_are_no_part_of_a_fraction() -> None:
+    """A window may begin before the weight was set: in iteration 2 some are in it."""
+
+    def probed(k: int, version: str, n: float) -> Counts:
+        probes = 60.0 if version == "v2" and k < 3 else 0.0
+        return Counts(0.3 * n + probes, n + probes)
+
+    found = play(experiment("v2"), probed, FRACTION)
+
+    assert all(decision.winner is None for decision in found)
+    assert found[-1].outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("part", [{"v1": 0.4, "v2": 0.6}, {"v1": 0.5, "v2": 0.25}])
+def test_feedback_of_some_requests_only_is_no_wrong_split(part: dict[str, float]) -> None:
+    def given(k: int, version: str, n: float) -> Counts:
+        rewarded = n * part[version]
+        return Counts(rewarded * (0.3 if version == "v1" else 0.45), rewarded)
+
+    found = play(experiment("v2"), given, FRACTION)
+
+    assert (found[-1].outcome, found[-1].winner) == (Outcome.PROMOTED, "v2")
+
+
+@pytest.mark.parametrize(("value", "chance"), [(1.0, 0.3), (5.0, 0.06), (20.0, 0.015)])
+def test_rewards_of_several_a_request_promote_no_equal(value: float, chance: float) -> None:
+    """Of counters whose names say nothing, how far their growth scatters tells."""
+    rng, promoted = np.random.default_rng(20261126), 0
+
+    def earned(k: int, version: str, n: float) -> Counts:
+        return Counts(value * rng.binomial(int(n), chance), n)
+
+    for _ in range(20):
+        found = play(experiment("v2"), earned, Shape("fraction", guessed=True), bake=0)
+        promoted += found[-1].outcome is Outcome.PROMOTED
+
+    assert promoted <= 2
 
 
 def test_people_who_try_a_dropped_candidate_are_no_wrong_split() -> None:

@@ -10,7 +10,7 @@ from crossfade.spec.experiment import Experiment
 from crossfade.spec.metric import Metric
 from crossfade.verdict import Observation, Reading
 from crossfade_steps.ports import MetricRequest
-from crossfade_steps.reading import observe
+from crossfade_steps.reading import observe, shapes_of
 
 
 def experiment() -> Experiment:
@@ -71,6 +71,31 @@ def test_one_that_hangs_is_unknown_and_keeps_no_other() -> None:
 
     assert seen.value("default/fast", "a") == 1.0
     assert seen.reason("default/slow", "a") == "no answer within 0.05 s"
+
+
+SIMPLE = ".data.result[0].value[1] | tonumber"
+
+
+@pytest.mark.parametrize(
+    ("spec", "known"),
+    [
+        ({}, True),
+        ({"jqExpression": SIMPLE}, True),
+        ({"jqExpression": '(.["data"].result.[0] | .value[1])'}, True),
+        ({"jqExpression": f"({SIMPLE}) * 1000"}, False),
+        ({"jqExpression": f"{SIMPLE} // 0"}, False),
+        ({"provider": "newrelic"}, False),
+        ({"mock": [{"name": "a", "level": 1}]}, False),
+    ],
+)
+def test_what_jq_changes_is_not_judged_by_the_query_s_counts(
+    spec: dict[str, Any], known: bool
+) -> None:
+    """A limit of 200 ms is in the unit of jq, the buckets are in seconds."""
+    query = {"name": "query", "value": 'sum(rate(a_total{v="$name"}[1m]))'}
+    asked = metric("m", **{"provider": "prometheus", "params": [query], **spec})
+
+    assert bool(shapes_of([MetricRequest(asked, "ns/m", "a", {}, 1, (0.0, 1.0))])) is known
 
 
 def test_a_source_s_bug_is_one_unknown_reading() -> None:

@@ -11,6 +11,7 @@ from crossfade import Rollout
 from crossfade.cli.plan import shapes
 from crossfade.report.plot import plot, shares
 from crossfade.simulation import Played, Version, World, play, summary
+from crossfade.spec.experiment import DeploymentPattern
 from crossfade.spec.rollout import Bundle, Policy
 from crossfade.verdict import Outcome
 
@@ -46,6 +47,19 @@ def test_a_candidate_that_errs_is_rolled_back_by_evidence_only(bundle: Bundle) -
 
 def test_a_much_better_model_is_promoted(bundle: Bundle) -> None:
     assert outcomes(bundle, "evidence", Version(0.6))["promoted"] > 0.9
+
+
+def test_weights_that_never_move_begin_at_equal_shares(bundle: Bundle) -> None:
+    strategy = bundle.experiment.spec.strategy
+    fixed = strategy.model_copy(update={"deployment_pattern": DeploymentPattern.FIXED_SPLIT})
+    spec = bundle.experiment.spec.model_copy(update={"strategy": fixed})
+    still = bundle.experiment.model_copy(update={"spec": spec})
+
+    world, rng = World(500.0, (Version(0.3), Version(0.6))), np.random.default_rng(3)
+    run = play(still, Policy(name="evidence"), shapes(bundle), world, rng)
+
+    assert run.outcome is Outcome.PROMOTED
+    assert run.weights[0] == (50, 50)
 
 
 def test_a_seed_gives_the_same_runs(bundle: Bundle) -> None:

@@ -1,12 +1,14 @@
 """What a query counts: the counters under its aggregations, so that increments can be read.
 
-A ratio of two counters is a fraction or a mean, ``histogram_quantile`` over buckets a percentile;
-whatever is not of these shapes stays a bare value.
+A ratio of two counters is a fraction where the first counts events, and a mean where it adds up
+seconds, bytes or money; ``histogram_quantile`` over buckets is a percentile; whatever is not of
+these shapes stays a bare value.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -21,6 +23,16 @@ RATES = ("rate", "increase")
 SCRAPE_SECONDS = 15.0
 """How far apart scrapes are taken to be where the rollout does not say."""
 COUNTERS = ("_total", "_count", "_sum", "_bucket")
+_VALUES = """
+    sum seconds second milliseconds millisecond microseconds nanoseconds minutes hours ms us ns
+    duration latency time bytes bits kilobytes megabytes kb mb gb characters tokens joules watts
+    dollars dollar cents euros euro eur usd gbp pounds yen money currency revenue income profit
+    turnover amount amounts price prices cost costs spend spent value values score scores points
+    percent
+"""
+VALUES = frozenset(_VALUES.split())
+"""Last words of names that add up values and count no events."""
+NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +50,17 @@ class Counting:
 
 @dataclass(frozen=True, slots=True)
 class _Counter:
+    name: str
     selector: str
     function: str
     or_zero: bool = False
 
     @property
-    def name(self) -> str:
-        return self.selector.partition("{")[0]
+    def adds_up(self) -> bool:
+        """Return whether it grows by values: ``revenue_total``, but not ``seconds_count``."""
+        if self.name.endswith(("_count", "_bucket")):
+            return False
+        return self.name.removesuffix("_total").rpartition("_")[2].lower() in VALUES
 
 
 @cache
@@ -61,18 +77,25 @@ def counting(query: str) -> Counting | None:
         top, own = _scaled(_bare(tree.lhs))  # 100 * a / b reads as (100 * a) / b
         return _ratio(_counter(top), _counter(tree.rhs), scale * own)
     whole = _counter(tree)
-    if whole is None or scale != 1 or whole.name.endswith("_sum"):
+    if whole is None or scale != 1 or whole.adds_up:
         return None  # a sum of values is no number of events
     return Counting(Shape("total"), (whole.selector,), whole.or_zero)
 
 
 def _ratio(top: _Counter | None, bottom: _Counter | None, scale: float) -> Counting | None:
-    if top is None or bottom is None or top.function != bottom.function:
+    """Return a mean, or a fraction: certain where it is of one metric, by its labels.
+
+    Of two metrics the names are all that is known: rewards or errors may come several a request.
+    """
+    if top is None or bottom is None or top.function != bottom.function or bottom.adds_up:
         return None
-    is_mean = top.name.endswith("_sum")  # of what values is not known
-    shape = Shape("mean" if is_mean else "fraction", scale=scale)
-    zero = top.or_zero or top.name == bottom.name
-    return Counting(shape, (top.selector, bottom.selector), zero)
+    same = top.name == bottom.name
+    if top.adds_up:  # of what values is not known
+        shape = Shape("mean", scale=scale)
+    else:
+        part = same or top.name.removesuffix("_bucket") == bottom.name.removesuffix("_count")
+        shape = Shape("fraction", scale=scale, guessed=not part)
+    return Counting(shape, (top.selector, bottom.selector), top.or_zero or same)
 
 
 def _quantile(tree: Any, scale: float) -> Counting | None:
@@ -113,15 +136,18 @@ def _counter(tree: Any, by: str = "") -> _Counter | None:
         if not isinstance(inner, promql_parser.MatrixSelector):
             return None
         return _selected(inner.vector_selector, tree.func.name)
-    if isinstance(tree, promql_parser.VectorSelector) and str(tree.name).endswith(COUNTERS):
-        return _selected(tree, "")
+    if isinstance(tree, promql_parser.VectorSelector):
+        found = _selected(tree, "")
+        return found if found is not None and found.name.endswith(COUNTERS) else None
     return None
 
 
 def _guarded(tree: Any, by: str) -> _Counter | None:
-    """Return the counter of ``x > 0`` and of ``x or vector(0)``."""
-    operator = _operator(tree)
+    """Return the counter of ``x > 0`` and of ``x or vector(0)``; ``x > bool 0`` is 0 or 1."""
+    operator, modifier = _operator(tree), tree.modifier
     if operator not in ("or", ">") or not _is_zero(tree.rhs):
+        return None
+    if modifier is not None and modifier.return_bool:
         return None
     found = _counter(tree.lhs, by)
     return replace(found, or_zero=True) if found is not None and operator == "or" else found
@@ -130,7 +156,14 @@ def _guarded(tree: Any, by: str) -> _Counter | None:
 def _selected(node: Any, function: str) -> _Counter | None:
     if node.offset is not None or node.at is not None:
         return None  # a query about another time
-    return _Counter(str(node), function)
+    if node.name:
+        return _Counter(str(node.name), str(node), function)
+    matchers = node.matchers.matchers
+    named = [m for m in matchers if m.name == "__name__"]
+    if len(named) != 1 or str(named[0].op) != "MatchOp.Equal" or not NAME.fullmatch(named[0].value):
+        return None  # of which metrics is not known
+    others = ",".join(str(m) for m in matchers if m is not named[0])
+    return _Counter(named[0].value, f"{named[0].value}{{{others}}}", function)
 
 
 def _is_zero(tree: Any) -> bool:

@@ -7,7 +7,7 @@ not fit.
 
 from __future__ import annotations
 
-from crossfade import contract
+from crossfade import contract, policies
 from crossfade.errors import SpecError
 from crossfade.routes import references_by_object
 from crossfade.spec.durations import seconds
@@ -40,7 +40,8 @@ def deadline(bundle: Bundle) -> int:
     """Return the seconds after which Argo stops the workflow: twice the plan and the start-up."""
     if bundle.deadline is not None:
         return seconds(bundle.deadline, where="spec.deadline")
-    planned = bundle.experiment.iterations * bundle.experiment.spec.duration.interval_seconds
+    most = bundle.experiment.iterations + policies.watch(bundle.policy)
+    planned = most * bundle.experiment.spec.duration.interval_seconds
     waits = APPROVAL_SECONDS if bundle.approval is Approval.BEFORE_PROMOTE else 0
     ready = seconds(bundle.ready_timeout, where="spec.readyTimeout") if bundle.ready_timeout else 0
     return 2 * planned + START_UP_SECONDS + 2 * ready + waits

@@ -6,6 +6,7 @@ policy sees has the shape of what a metric store would say (values and counts of
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from crossfade import policies
-from crossfade.spec.experiment import Experiment, Objective, qualified
+from crossfade.evidence.planning import equal_shares
+from crossfade.spec.experiment import DeploymentPattern, Experiment, Objective, qualified
 from crossfade.spec.rollout import Policy
 from crossfade.verdict import Counts, Decision, Observation, Outcome, Reading, Shape
 
@@ -36,10 +38,14 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the policy does not know: ``traffic`` requests an interval, and the versions."""
+    """What the policy does not know: ``traffic`` requests an interval, and the versions.
+
+    ``start`` are the weights (percent) before the first iteration, all on the baseline if none.
+    """
 
     traffic: float
     versions: tuple[Version, ...]
+    start: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +72,11 @@ def play(
     ends = getattr(settings, "reward_range", None) or (0.0, 1.0)
     world = replace(world, versions=tuple(replace(v, ends=ends) for v in world.versions))
     names = [version.name for version in experiment.versions]
-    weights = {name: 100 * (i == 0) for i, name in enumerate(names)}
+    weights = dict(zip(names, world.start or _start(experiment), strict=True))
     state: Mapping[str, Any] = {}
     path: list[tuple[int, ...]] = []
     exposed = bad = 0.0
-    for k in range(1, experiment.iterations + 1):
+    for k in itertools.count(1):  # a winner of the last iteration is watched past it
         drawn = _drawn(experiment, shapes, world, weights, rng)
         seen = Observation(k, SECONDS * k, dict(weights), drawn.readings, shapes, float(k))
         decision, state = rule.decide(experiment, settings, seen, state)
@@ -80,7 +86,14 @@ def play(
         if decision.outcome is not None:
             winner = _winner(decision, names)
             return Played(decision.outcome, winner, k, exposed, bad, tuple(path))
-    raise AssertionError("a policy ends at the last iteration")
+    raise AssertionError("a policy ends")
+
+
+def _start(experiment: Experiment) -> tuple[int, ...]:
+    """Return the first weights: where they never move somebody has shared the requests before."""
+    count = len(experiment.versions)
+    moves = experiment.spec.strategy.deployment_pattern is DeploymentPattern.PROGRESSIVE
+    return (100, *[0] * (count - 1)) if moves else equal_shares(count)
 
 
 def _winner(decision: Decision, names: list[str]) -> int:

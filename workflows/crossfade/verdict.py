@@ -39,12 +39,14 @@ class Outcome(StrEnum):
 class Shape:
     """What a metric's counts mean: a total, a fraction or mean of two counters, a percentile.
 
-    The metric's own value is ``scale`` times the ratio (100 for percent).
+    The metric's own value is ``scale`` times the ratio (100 for percent).  A fraction is
+    ``guessed`` where only its counters' names say so: the first may grow by several a request.
     """
 
     kind: Literal["total", "fraction", "mean", "quantile"]
     quantile: float | None = None
     scale: float = 1.0
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

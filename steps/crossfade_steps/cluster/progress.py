@@ -24,7 +24,8 @@ class Told:
         """Add the entry, then tell."""
         self._record.append(entry)
         if entry["type"] == "decision":
-            self._file.write_text(f"{entry['decision']['iteration']}/{self._iterations}")
+            k = int(entry["decision"]["iteration"])  # a winner is watched past the last one
+            self._file.write_text(f"{k}/{max(k, self._iterations)}")
 
 
 def told_to_argo(stage: Stage) -> Stage:

@@ -21,7 +21,6 @@ from crossfade.spec.interpolation import interpolate
 from crossfade.spec.metric import Metric
 from crossfade.verdict import Reading
 from crossfade_steps.answers import (
-    STANDARD_JQ,
     SeveralSeries,
     jq_reading,
     prometheus_reading,
@@ -93,7 +92,12 @@ class Prometheus:
         return reading if request.window is None else self._counted(request, reading, where)
 
     def _counted(self, request: MetricRequest, reading: Reading, where: str) -> Reading:
-        """Return the reading with its window's counts, or with why there are none."""
+        """Return the reading with its window's counts, or with why there are none.
+
+        What jq makes of the value it does not make of the counts: they are not read.
+        """
+        if not request.metric.plain:
+            return reading
         ahead = self._settings.scrape_interval or SCRAPE_SECONDS
         look_back = max(LOOK_BACK, FEWEST_SCRAPES * ahead)
 
@@ -146,7 +150,7 @@ class Prometheus:
             return Reading(None, reason, query)
         reading = prometheus_reading(body, query=query, several=self._settings.several_series)
         own = metric.spec.jq_expression
-        if own is None or reading.value is None or _same_jq(own):
+        if own is None or reading.value is None or metric.plain:
             return reading
         through_jq = jq_reading(body, own, query=query)
         return Reading(through_jq.value, through_jq.reason, query, reading.warnings)
@@ -158,10 +162,6 @@ def base_url(metric: Metric, where: str) -> str:
     if not template:
         raise SpecError(f"{where}: no urlTemplate", hint="or set spec.prometheus.url")
     return template.removesuffix("/").removesuffix("/query").removesuffix("/api/v1")
-
-
-def _same_jq(expression: str) -> bool:
-    return "".join(expression.split()) == "".join(STANDARD_JQ.split())
 
 
 def connect(settings: Settings, secrets: Secrets) -> Prometheus:

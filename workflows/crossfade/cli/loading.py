@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from crossfade.errors import Finding, Severity, SpecError
 from crossfade.lint import lint, stopping
 from crossfade.lint.rule import Context
+from crossfade.routes import references_by_object, resolve
 from crossfade.spec.loading import load
 from crossfade.spec.rollout import Bundle, Policy
 from crossfade.spec.source import Document, Loaded
@@ -67,6 +69,24 @@ def bundle_of(loaded: Loaded, *, despite: Sequence[str] = ()) -> Bundle:
     if loaded.bundle is None or errors:
         raise SpecError(f"{len(errors)} error(s) in what was given", findings=errors)
     return loaded.bundle
+
+
+def weights_at_start(bundle: Bundle) -> tuple[int, ...]:
+    """Return the versions' weights in the objects that are deployed, none where they are not known.
+
+    Only of one routing object: of several it is not known which says more.
+    """
+    experiment = bundle.experiment
+    groups = references_by_object(experiment.versions, experiment.namespace)
+    if len(groups) != 1:
+        return ()
+    [((_, kind, _, name), references)] = groups.items()
+    for manifest in bundle.deploy:
+        named = (manifest.get("kind"), (manifest.get("metadata") or {}).get("name"))
+        if named == (kind, name):
+            with suppress(SpecError):
+                return tuple(resolve(manifest, references).percent().values())
+    return ()
 
 
 def _policy(bundle: Bundle, name: str) -> Policy:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from crossfade.cli.loading import bundle_of, read
+from crossfade.cli.loading import bundle_of, read, weights_at_start
 from crossfade.cli.output import err, out, show_findings
 from crossfade.errors import SpecError
 from crossfade.evidence.limits import Plan, design, fitting, planned
-from crossfade.evidence.planning import HORIZON, Forecast, World, forecast
+from crossfade.evidence.planning import (
+    HORIZON,
+    Forecast,
+    World,
+    forecast,
+    iterations_enough,
+    traffic_enough,
+)
 from crossfade.evidence.rules import Design, Rules
 from crossfade.lint.shapes import shapes
 from crossfade.policies import settings as settings_of
@@ -22,6 +30,16 @@ from crossfade.verdict import Observation
 
 LIFTS = (0.02, 0.1, 0.4)
 MEAN_REWARD = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What would have to be decided: the world supposed, and how."""
+
+    world: World
+    plan: Plan
+    design: Design
+    rules: Rules
 
 
 def run(
@@ -66,18 +84,19 @@ def _show(screen: Console, bundle: Bundle, rules: Rules, rate: float, reward: fl
     total = traffic * experiment.iterations
     screen.print(f"plan: {experiment.iterations} iterations of {interval} s at {rate:g} requests "
                  f"a second: {total:g} requests in all", soft_wrap=True)  # fmt: skip
-    grid = Table("a candidate that is", "objectives hold at", "better at", "promoted at",
-                 "requests")  # fmt: skip
-    worlds = list(_worlds(traffic, reward, what))
+    start = () if what.moves else weights_at_start(bundle)
+    worlds = [(label, replace(world, start=start)) for label, world in
+              _worlds(traffic, reward, what)]  # fmt: skip
     found = [forecast(world, plan, what, rules) for _, world in worlds]
-    for (label, _), told in zip(worlds, found, strict=True):
-        grid.add_row(label, _slowest(plan, told), _at(told.better), _at(told.promoted),
-                     f"{told.requests:.0f}" if told.promoted else "")  # fmt: skip
-    screen.print(grid)
+    screen.print(_grid([label for label, _ in worlds], plan, found))
     for i in plan.points:
         metric = experiment.spec.criteria.objectives[i].metric
         err.print(f"{metric} counts nothing that is known: it is judged as a bare value")
-    return _advice(screen, experiment.iterations, found[-1])
+    if rules.dispersion == "watch":
+        metric = experiment.spec.criteria.rewards[0].metric
+        err.print(f"{metric} is taken to be at most 1 a request, by its counters' names")
+    sought = Sought(worlds[-1][1], plan, what, rules)
+    return _advice(screen, sought, found[-1], rate)
 
 
 def _worlds(traffic: float, reward: float, what: Design) -> Iterator[tuple[str, World]]:
@@ -90,6 +109,15 @@ def _worlds(traffic: float, reward: float, what: Design) -> Iterator[tuple[str, 
     else:
         yield "half as bad as allowed", World(traffic, reward, 0, 0.5)
         yield "without a bad value", World(traffic, reward, 0)
+
+
+def _grid(labels: Sequence[str], plan: Plan, found: Sequence[Forecast]) -> Table:
+    grid = Table("a candidate that is", "objectives hold at", "better at", "promoted at",
+                 "requests")  # fmt: skip
+    for label, told in zip(labels, found, strict=True):
+        grid.add_row(label, _slowest(plan, told), _at(told.better), _at(told.promoted),
+                     f"{told.requests:.0f}" if told.promoted else "")  # fmt: skip
+    return grid
 
 
 def _slowest(plan: Plan, told: Forecast) -> str:
@@ -107,17 +135,29 @@ def _at(iteration: int | None) -> str:
     return "not reached" if iteration is None else str(iteration)
 
 
-def _advice(screen: Console, iterations: int, likely: Forecast) -> int:
-    """Say whether the time is enough for the last, most likely of the worlds."""
-    if likely.promoted is None:
+def _advice(screen: Console, sought: Sought, likely: Forecast, rate: float) -> int:
+    """Say whether the time is enough for the last, most likely of the worlds, and what would be."""
+    iterations = sought.design.iterations
+    if likely.won is not None and likely.won <= iterations:
+        watched = (likely.promoted or likely.won) - likely.won
+        then = f", after {watched} under watch" if watched else ""
         screen.print(
-            f"cannot be decided within {HORIZON} iterations: raise the load or the interval"
+            f"long enough: such a candidate is promoted at iteration {likely.promoted}{then}"
         )
-        return 1
-    if likely.promoted > iterations:
-        times = likely.promoted / iterations
-        text = f"too short: {iterations} iterations, expected at least {likely.promoted}"
-        screen.print(f"{text}, or about {times:.1f} times the load", soft_wrap=True)
-        return 1
-    screen.print(f"long enough: such a candidate is promoted at iteration {likely.promoted}")
-    return 0
+        return 0
+    screen.print(f"too short: {' or '.join(_enough(sought, rate)) or 'nothing would do'}",
+                 soft_wrap=True)  # fmt: skip
+    return 1
+
+
+def _enough(sought: Sought, rate: float) -> Iterator[str]:
+    """Yield what would do: more iterations at this load, more load in these iterations."""
+    world, plan, what, rules = sought.world, sought.plan, sought.design, sought.rules
+    count = iterations_enough(world, plan, what, rules)
+    if count is None:
+        yield f"not decided within {HORIZON} iterations of this load"
+    else:
+        yield f"{what.iterations} iterations, expected at least {count} at this load"
+    times = traffic_enough(world, plan, what, rules)
+    if times is not None:
+        yield f"at least {rate * times:.3g} requests a second in {what.iterations} iterations"

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from crossfade.cli.loading import bundle_of, read
+from crossfade.cli.loading import bundle_of, read, weights_at_start
 from crossfade.cli.output import err, out, show_findings, write_file
 from crossfade.errors import SpecError
+from crossfade.evidence.limits import Plan, design
 from crossfade.lint.shapes import shapes
 from crossfade.report.plot import plot, shares
 from crossfade.simulation import Played, Version, World, play, summary
 from crossfade.spec.experiment import Direction
 from crossfade.spec.requests import request_rate
+from crossfade.spec.rollout import Bundle
 
 BARS = 40
 
@@ -36,11 +38,7 @@ def run(
         raise SpecError("the requests a second are not known", hint="name them: --rps 50")
     experiment = bundle.experiment
     traffic = rate * experiment.spec.duration.interval_seconds
-    rewards = experiment.spec.criteria.rewards
-    low = bool(rewards) and rewards[0].preferred_direction is Direction.LOW
-    lifted = min(max(reward[0] * (1 - reward[1] if low else 1 + reward[1]), 0.0), 1.0)
-    others = [Version(lifted, default_bad=errors[1]) for _ in experiment.versions[1:]]
-    world = World(traffic, (Version(reward[0], default_bad=errors[0]), *others))
+    world = _world(bundle, traffic, errors, reward)
     known, rng = shapes(bundle), np.random.default_rng(seed)
     turns = track(range(runs), "simulating", console=err, transient=True)
     played = [play(experiment, bundle.policy, known, world, rng) for _ in turns]
@@ -55,6 +53,22 @@ def run(
     else:
         _show(told, weights)
     return 0
+
+
+def _world(
+    bundle: Bundle, traffic: float, errors: tuple[float, float], reward: tuple[float, float]
+) -> World:
+    """Return what is supposed: of several candidates the last one is so, others are as now."""
+    experiment = bundle.experiment
+    rewards = experiment.spec.criteria.rewards
+    low = bool(rewards) and rewards[0].preferred_direction is Direction.LOW
+    lifted = min(max(reward[0] * (1 - reward[1] if low else 1 + reward[1]), 0.0), 1.0)
+    as_now = Version(reward[0], default_bad=errors[0])
+    versions = [as_now for _ in experiment.versions]
+    if len(versions) > 1:  # of equals none is better
+        versions[-1] = Version(lifted, default_bad=errors[1])
+    start = () if design(experiment, Plan((), ())).moves else weights_at_start(bundle)
+    return World(traffic, tuple(versions), start)
 
 
 def _show(told: dict[str, Any], weights: list[float]) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from crossfade import policies
 from crossfade.compiler.transport import encode
 from crossfade.errors import SpecError
 from crossfade.spec.rollout import Bundle, Loop
 
 MOST_NODES = 90
-"""Iterations as nodes: Argo stops a recursion at 97 (maxAllowedStackDepth 100)."""
+"""Iterations as nodes."""
+DEEPEST = 97
+"""Argo stops a recursion there (maxAllowedStackDepth 100); a winner is watched past the end."""
 SHORTEST_NODES = 10
 """Seconds: the controller moves a workflow on every 10 s (DEFAULT_REQUEUE_TIME)."""
 COMFORTABLE_NODES = 50
@@ -22,6 +25,13 @@ def refuse_impossible(bundle: Bundle) -> None:
         raise SpecError(
             f"{iterations} iterations with loop: nodes, expected at most {MOST_NODES}",
             hint="set spec.loop: pod, which takes any number",
+        )
+    watched = policies.watch(bundle.policy)
+    if bundle.loop is Loop.NODES and iterations + watched > DEEPEST:
+        raise SpecError(
+            f"{iterations} iterations and {watched} under watch with loop: nodes, expected at most "
+            f"{DEEPEST} together",
+            hint="set spec.loop: pod, which takes any number, or a smaller bake",
         )
     size = len(encode(bundle))
     if size > MOST_CONFIG_MAP:

@@ -19,6 +19,8 @@ SQUARES, COUNT, SHIFT, WEIGHT = range(4)
 """Columns, by version: sum of squared residuals, how many, sums of differences and variances."""
 LOW = -0.8416
 """The standard normal's 20 % quantile: one estimate in five is too low."""
+LOWEST, MANY = -1.645, 6
+"""Its 5 % quantile, and residuals: for what ends a run, and may be wrong in one of a hundred."""
 LEAST_VARIANCE = 0.5
 """Rewards so few that an interval's difference says nothing are left out."""
 LEAST_COUNT = 2
@@ -61,13 +63,26 @@ def _difference(requests: Array, rewards: Array, i: int, *, counts: bool) -> tup
     return difference, spread if counts else spread * max(n - r, 0.0) / (n - 1)
 
 
-def design_effect(table: Array) -> float:
+def design_effect(table: Array, low: float = LOW, least: int = LEAST_COUNT) -> float:
     """Return the upper end of the design effect, at least 1; infinite while nothing is known.
 
-    The chi-square quantile is that of Wilson and Hilferty.
+    ``low`` is the normal quantile that says how often it may be too low, ``least`` how many
+    residuals it takes.
     """
     squares, count = float(table[:, SQUARES].sum()), float(table[:, COUNT].sum())
-    if count < LEAST_COUNT:
+    if count < least:
         return math.inf
+    return max(1.0, squares / _chi_square(count, low))
+
+
+def apparent_effect(table: Array) -> float:
+    """Return the upper end of the design effect as far as one shows, 1 while nothing is known."""
+    found = design_effect(table)
+    return 1.0 if math.isinf(found) else found
+
+
+def _chi_square(count: float, normal: float) -> float:
+    """Return the chi-square quantile that belongs to one of the normal (Wilson and Hilferty)."""
     part = 2 / (9 * count)
-    return max(1.0, squares / (count * (1 - part + LOW * math.sqrt(part)) ** 3))
+    found: float = count * (1 - part + normal * math.sqrt(part)) ** 3
+    return found

@@ -24,12 +24,12 @@ LEAST, MOST = 0.002, 2.0
 def chosen(trial: Trial, rules: Rules, design: Design) -> tuple[float, ...]:
     """Return the grid of log odds ratios (of counts: log ratios of rates), ascending."""
     fixed = tuple(float(effect) for effect in EFFECTS)
-    requests = float(trial.requests.sum())
-    if rules.effects == "fixed" or not requests:
+    rewarded = float(trial.rewarded.sum())
+    if rules.effects == "fixed" or not rewarded:
         return fixed
-    mean = float(trial.reward.sum()) / requests
+    mean = float(trial.reward.sum()) / rewarded
     if rules.reward == "fraction":
-        mean = common_mean(float(trial.reward.sum()), requests)
+        mean = common_mean(float(trial.reward.sum()), rewarded)
     if mean <= 0:
         return fixed
     spread = mean * (1 - mean) if rules.reward == "fraction" and not rules.delay else mean
@@ -44,10 +44,10 @@ def chosen(trial: Trial, rules: Rules, design: Design) -> tuple[float, ...]:
 def _smallest(trial: Trial, rules: Rules, design: Design, spread: float) -> float:
     """Return the smallest effect that can be expected to be proven in the iterations to come.
 
-    At equal shares of n requests an effect t brings about n / 4 * spread * t^2 / 2 nats.
+    At equal shares of n rewarded requests an effect t brings about n / 4 * spread * t^2 / 2 nats.
     """
-    effect = 1.0 if rules.dispersion == "auto" else float(rules.dispersion)
+    part = min(float(trial.rewarded.sum()) / max(float(trial.requests.sum()), 1.0), 1.0)
     left = max((design.horizon or design.iterations) - trial.intervals, 1)
-    size = trial.traffic / effect * left / 4 * spread
+    size = trial.traffic * part / rules.declared_effect * left / 4 * spread
     need = better_threshold(rules, design)
     return math.sqrt(2 * need / size) if size > 0 else MOST

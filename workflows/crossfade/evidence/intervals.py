@@ -31,13 +31,13 @@ def interval(
                 complete = complete and not _serves(seen, name)
                 continue
             judged[v, j], low[v, j], high[v, j] = limit.tally(seen.shapes[limit.metric], counts)
-    rewards = _rewards(experiment, seen, names, rules)
+    rewards, rewarded = _rewards(experiment, seen, names, rules)
     requests = _requests(experiment, seen, names, judged)
     if requests is None:
         return None
     if compares(experiment) and rewards is None:
         complete = False
-    return Interval(requests, judged, low, high, rewards, complete)
+    return Interval(requests, judged, low, high, rewards, complete, rewarded=rewarded)
 
 
 def comparable(shape: Shape | None, rules: Rules) -> bool:
@@ -62,25 +62,30 @@ def _counts(seen: Observation, metric: str, version: str) -> Counts | None:
 
 def _rewards(
     experiment: Experiment, seen: Observation, names: list[str], rules: Rules
-) -> Array | None:
-    """Return each version's sum of rewards; None unless every version with traffic has one."""
+) -> tuple[Array | None, Array | None]:
+    """Return each version's sum of rewards, and of how many values, None where it is not said.
+
+    Both are None unless every version with traffic has a sum.
+    """
     if not compares(experiment):
-        return None
+        return None, None
     metric = qualified(experiment.spec.criteria.rewards[0].metric, experiment.namespace)
     shape = seen.shapes.get(metric)
     if shape is None or not comparable(shape, rules):
-        return None
-    found = []
+        return None, None
+    sums, values = [], []
     for name in names:
         counts = _counts(seen, metric, name)
         if counts is None and _serves(seen, name):
-            return None
+            return None, None
         own = Counts(0.0, 0.0) if counts is None else counts
         reward = _reward(shape, own, rules)
         if reward is None:
-            return None
-        found.append(reward)
-    return np.array(found)
+            return None, None
+        sums.append(reward)
+        values.append(own.count)
+    known = [value for value in values if value is not None]
+    return np.array(sums), np.array(known) if len(known) == len(names) else None
 
 
 def _reward(shape: Shape, counts: Counts, rules: Rules) -> float | None:
@@ -115,15 +120,18 @@ def _requests(
 def _sources(
     experiment: Experiment, seen: Observation, names: Sequence[str], judged: Array
 ) -> Iterator[Known]:
-    """Yield requests by version: of the reward's denominator, the request count, each test."""
+    """Yield requests by version: of the request count, each test, the reward's denominator.
+
+    Rewards come last: feedback that is late, or of some requests only, is no wrong split.
+    """
     criteria = experiment.spec.criteria
-    for reward in criteria.rewards[:1]:
-        key = qualified(reward.metric, experiment.namespace)
-        read = [_counts(seen, key, name) for name in names]
-        yield [None if counts is None else counts.count for counts in read]
     if criteria.request_count:
         key = qualified(criteria.request_count, experiment.namespace)
         read = [_counts(seen, key, name) for name in names]
         yield [None if counts is None else counts.total for counts in read]
     for j in range(judged.shape[1]):
         yield [float(value) if value > 0 else None for value in judged[:, j]]
+    for reward in criteria.rewards[:1]:
+        key = qualified(reward.metric, experiment.namespace)
+        read = [_counts(seen, key, name) for name in names]
+        yield [None if counts is None else counts.count for counts in read]

@@ -74,11 +74,16 @@ def observe(trial: Trial, interval: Interval | None, rules: Rules, design: Desig
     found = findings(trial, interval, rules, design)
     if design.versions == 1:
         return _conformance(trial, found, rules, design)
-    if trial.split.evidence().max() >= split_threshold(rules, design):
+    if rules.split == "end" and wrong_split(trial, rules, design):
         return _end(trial, Outcome.INVALID, 0, found, Note("split"))
     if trial.winner is not None:
         return _baked(trial, trial.winner, found, rules, design, interval.complete)
     return _contested(trial, found, rules, design, complete=interval.complete)
+
+
+def wrong_split(trial: Trial, rules: Rules, design: Design) -> bool:
+    """Return whether it is proven that requests are not shared as the weights say (F7)."""
+    return bool(trial.split.evidence().max() >= split_threshold(rules, design))
 
 
 def _contested(
@@ -113,8 +118,8 @@ def findings(trial: Trial, interval: Interval, rules: Rules, design: Design) -> 
         failed=failed,
         passed=passed,
         doubted=fails >= math.log(rules.doubt),
-        worse=trial.worse.evidence() >= rollback_threshold(rules, design),
-        better=trial.better.proven(better_threshold(rules, design)),
+        worse=trial.worsened.evidence() >= rollback_threshold(rules, design),
+        better=trial.bettered.proven(better_threshold(rules, design)),
         unfit=broken[0] or bool((fails[0] >= baseline_threshold(rules, design)).any()),
         held=interval.held or (True,) * trial.versions,
         broken=broken,
@@ -125,7 +130,7 @@ def findings(trial: Trial, interval: Interval, rules: Rules, design: Design) -> 
 def _unseen(trial: Trial, rules: Rules, design: Design) -> Judged:
     if trial.blind >= rules.max_blind:
         return _end(trial, Outcome.INVALID, 0, None, Note("blind"))
-    return _last_or_hold(trial, None, [Note("no-data")], design)
+    return _last_or_hold(trial, None, [Note("no-data")], rules, design)
 
 
 def _incomplete(
@@ -133,7 +138,8 @@ def _incomplete(
 ) -> Judged:
     if trial.blind >= rules.max_blind:
         return _end(trial, Outcome.INVALID, 0, found, *notes, Note("blind"))
-    return _last_or_hold(replace(trial, agreed=0), found, [*notes, Note("incomplete")], design)
+    notes = [*notes, Note("incomplete")]
+    return _last_or_hold(replace(trial, agreed=0), found, notes, rules, design)
 
 
 def _conformance(trial: Trial, found: Findings, rules: Rules, design: Design) -> Judged:
@@ -141,22 +147,25 @@ def _conformance(trial: Trial, found: Findings, rules: Rules, design: Design) ->
         return _end(trial, Outcome.ROLLED_BACK, 0, found, _failed(found, 0))
     if found.passed.all() and found.held[0] and trial.seen >= rules.min_intervals:
         return _end(trial, Outcome.PROMOTED, 0, found, Note("passes"))
-    return _last_or_hold(trial, found, [], design)
+    return _last_or_hold(trial, found, [], rules, design)
 
 
 def _baked(  # noqa: PLR0917
     trial: Trial, i: int, found: Findings, rules: Rules, design: Design, complete: bool
 ) -> Judged:
-    """Move traffic on after the verdict, alarms on; what is unknown or in doubt moves nothing."""
+    """Move traffic on after the verdict, alarms on; what is unknown or in doubt moves nothing.
+
+    A winner of the last iteration is watched as long as any other.
+    """
     if found.fails(i) or (found.worse[i] and not found.fails(0)):
         why = _failed(found, i) if found.fails(i) else Note("worse", i)
         return _end(trial, Outcome.ROLLED_BACK, 0, found, why, Note("regressed", i))
     if not complete:
         return _incomplete(trial, found, [], rules, design)
     if not found.held[i] or found.doubted[i].any():
-        return _last_or_hold(trial, found, [Note("doubted", i)], design)
+        return _last_or_hold(trial, found, [Note("doubted", i)], rules, design)
     left = trial.left - 1
-    if left <= 0 or trial.intervals >= design.iterations:
+    if left <= 0:
         return _end(trial, Outcome.PROMOTED, i, found, Note("baked", i))
     top = min(trial.weights[i] + rules.increment, design.ceiling)
     weights = tuple(100 - top if j == 0 else top if j == i else 0 for j in range(trial.versions))
@@ -204,7 +213,7 @@ def _promoted_or_on(
     ripe = bool(good) and (final or len(trial.candidates()) == 1)
     trial = replace(trial, agreed=trial.agreed + 1 if ripe else 0)
     if ripe and trial.agreed >= (1 if final else rules.confirm):
-        return _won(trial, good, found, notes, design, final=final)
+        return _won(trial, good, found, notes, design)
     if final:
         return _end(trial, Outcome.INCONCLUSIVE, 0, found, *notes, Note("time-is-up"))
     led = tuple(
@@ -220,23 +229,17 @@ def _promoted_or_on(
 
 
 def _won(
-    trial: Trial,
-    good: Sequence[int],
-    found: Findings,
-    notes: list[Note],
-    design: Design,
-    *,
-    final: bool,
+    trial: Trial, good: Sequence[int], found: Findings, notes: list[Note], design: Design
 ) -> Judged:
     """Return the verdict for the best of the candidates that a promotion is proven for."""
     sign = -1 if design.lower_is_better else 1
-    top = max(good, key=lambda i: sign * trial.reward[i] / max(float(trial.requests[i]), 1.0))
+    top = max(good, key=lambda i: sign * trial.reward[i] / max(float(trial.rewarded[i]), 1.0))
     reason = Note("passes", top)
     if found.unfit:
         reason = Note("baseline-fails", top)
     elif found.better[top, 0]:
         reason = Note("better", top)
-    if trial.left and not final:
+    if trial.left:
         return Judged(replace(trial, winner=top), None, top, found.verdicts, (*notes, reason))
     return _end(trial, Outcome.PROMOTED, top, found, *notes, reason)
 
@@ -248,9 +251,11 @@ def _failed(found: Findings, i: int) -> Note:
 
 
 def _last_or_hold(
-    trial: Trial, found: Findings | None, notes: Sequence[Note], design: Design
+    trial: Trial, found: Findings | None, notes: Sequence[Note], rules: Rules, design: Design
 ) -> Judged:
-    if trial.intervals >= design.iterations:
+    """Hold the weights, unless the time is up: that of a winner's watch comes on top."""
+    watched = rules.bake if trial.winner is not None else 0
+    if trial.intervals >= design.iterations + watched:
         return _end(trial, Outcome.INCONCLUSIVE, 0, found, *notes, Note("time-is-up"))
     verdicts = found.verdicts if found is not None else ()
     return Judged(trial, None, 0, verdicts, tuple(notes))

@@ -126,22 +126,29 @@ def fitting(rules: Rules, experiment: Experiment, seen: Observation) -> Rules:
     """Return the rules for the experiment, the reward and the route that there are.
 
     A silent metric store is waited for, whatever the interval.  A raise that the experiment itself
-    limits is never larger.  A bare counter is compared as counts (F5); where users stay with a
+    limits is never larger.  A bare counter is compared as counts (F5).  Where users stay with a
     version, their requests belong together, and how much is estimated unless the rollout says it
-    (F12).
+    (F12); they also lag behind the weights, so a split that is not as the weights say is only told
+    of.  A fraction that is one by its counters' names only is watched for values above 1.
     """
-    found: dict[str, str | int] = {}
+    found: dict[str, str | int] = _sticky(rules) if seen.sticky else {}
     if "max_blind" not in rules.model_fields_set:
         interval = experiment.spec.duration.interval_seconds
         found["max_blind"] = max(rules.max_blind + 1, math.ceil(BLIND_SECONDS / interval))
     limits = experiment.spec.strategy.weights
     if "max_candidate_weight_increment" in limits.model_fields_set:
         found.update(increment=limits.max_candidate_weight_increment, ramp="steps")
-    if seen.sticky and "dispersion" not in rules.model_fields_set:
-        found["dispersion"] = "auto"
     if compares(experiment):
         key = qualified(experiment.spec.criteria.rewards[0].metric, experiment.namespace)
         shape = seen.shapes.get(key)
         if shape is not None and shape.kind == "total":
             found["reward"] = "count"
+        if shape is not None and shape.guessed and "dispersion" not in rules.model_fields_set:
+            found.setdefault("dispersion", "watch")
     return rules.model_copy(update=found) if found else rules
+
+
+def _sticky(rules: Rules) -> dict[str, str | int]:
+    """Return what a route that pins users changes, of what the rollout does not say itself."""
+    own = {"dispersion": "auto", "split": "warn"}
+    return {name: value for name, value in own.items() if name not in rules.model_fields_set}

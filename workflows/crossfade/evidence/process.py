@@ -46,6 +46,14 @@ class Process:
         now = grown.evidence()
         return replace(grown, most=now if self.most is None else np.maximum(self.most, now))
 
+    def weakened(self, factor: float) -> Process:
+        """Return the process with all of its evidence divided, the most there was included.
+
+        A power below 1 of what is at most 1 on average is so itself (Jensen).
+        """
+        most = None if self.most is None else self.most / factor
+        return replace(self, log=self.log / factor, most=most)
+
     def evidence(self) -> Array:
         """Return ln of the evidence ratio of every test (F2): its null is rejected at ln(1/alpha).
 

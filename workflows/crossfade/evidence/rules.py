@@ -17,6 +17,8 @@ FIRST = 25
 POINTS = 3
 """How often in a row a limit of a bare value must hold, or be broken, to count."""
 
+_End = Annotated[float, Field(allow_inf_nan=True)]  # refused with its own words
+
 
 class Rules(BaseModel):
     """The policy's settings (decision.md 3.1; ``ramp`` and ``effects``: its section 6).
@@ -32,16 +34,18 @@ class Rules(BaseModel):
     ``min_requests`` is by version; ``confirm`` is intervals that agree before a candidate has won;
     ``reward_range`` is the least and the most that one value of a mean reward can be.
     ``delay`` is the p99 of a reward's delay in intervals; ``dispersion`` is the design effect of
-    requests that belong together (sticky users), or ``auto``.
+    requests that belong together (sticky users), which below 1 would multiply evidence; or it is
+    estimated, always (``auto``) or once rewards scatter more than alike ones could (``watch``).
+    ``split`` says whether a wrong split ends the run or is only told of (``warn``).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     alpha_rollback: float = Field(default=0.05, gt=0, lt=0.5)
     alpha_split: float = Field(default=0.01, gt=0, lt=0.5)
     reward: Literal["fraction", "count"] = "fraction"
-    reward_range: tuple[float, float] | None = None
+    reward_range: tuple[_End, _End] | None = None
     assurance: Literal["proven", "not-refuted"] = "proven"
     increment: int = Field(default=10, ge=1, le=100)
     max_weight: int = Field(default=95, ge=1, le=100)
@@ -55,7 +59,8 @@ class Rules(BaseModel):
     max_blind: int = Field(default=6, ge=1)
     bake: int = Field(default=3, ge=0)
     delay: int = Field(default=0, ge=0)
-    dispersion: float | Literal["auto"] = 1.0
+    dispersion: Annotated[float, Field(ge=1)] | Literal["auto", "watch"] = 1.0
+    split: Literal["end", "warn"] = "end"
 
     @field_validator("reward_range")
     @classmethod
@@ -63,6 +68,11 @@ class Rules(BaseModel):
         if ends is not None and not -math.inf < ends[0] < ends[1] < math.inf:
             raise ValueError(f"reward_range {list(ends)}: expected [least, most]")
         return ends
+
+    @property
+    def declared_effect(self) -> float:
+        """Return the design effect that is taken as known, 1 where it is estimated."""
+        return 1.0 if isinstance(self.dispersion, str) else self.dispersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +105,11 @@ class Interval:
 
     ``requests`` (V) and ``judged`` (V, J) are how many values there were, ``bad_low`` and
     ``bad_high`` (V, J) how many were certainly and possibly bad, ``reward`` (V) the sum of rewards
-    or None when it is unknown.  ``complete`` is False when something could not be read: then what
-    is known counts, and nothing is raised or promoted.  ``held`` and ``broken`` (V) say whether
-    every limit of a bare value has held, or one was broken, for as many intervals as it takes.
+    or None when it is unknown, of ``rewarded`` (V) values, None for the requests: feedback may be
+    late, or of some requests only.  ``complete`` is False when something could not be read: then
+    what is known counts, and nothing is raised or promoted.  ``held`` and ``broken`` (V) say
+    whether every limit of a bare value has held, or one was broken, for as many intervals as it
+    takes; ``also`` are weights (percent by version) that were in force for a part of the interval.
     """
 
     requests: Array
@@ -108,3 +120,5 @@ class Interval:
     complete: bool = True
     held: tuple[bool, ...] = ()
     broken: tuple[bool, ...] = ()
+    rewarded: Array | None = None
+    also: tuple[tuple[int, ...], ...] = ()

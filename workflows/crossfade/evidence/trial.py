@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crossfade.evidence.clustering import design_effect, scattered, unscattered
-from crossfade.evidence.effects import chosen
-from crossfade.evidence.increments import EFFECTS, ODDS, common_mean, pair, rate
+from crossfade.evidence.clustering import LOWEST, MANY, design_effect, scattered, unscattered
+from crossfade.evidence.comparing import compared, served, values
+from crossfade.evidence.increments import EFFECTS, ODDS, rate
 from crossfade.evidence.process import Process
 from crossfade.evidence.rules import Design, Interval, Rules
 
 Array = NDArray[np.float64]
 SPLIT = np.concatenate([EFFECTS, ODDS])
-TINY = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +22,10 @@ class Trial:
     """Everything that a decision rests on; V versions, J objectives.
 
     Evidence: ``fails`` and ``passes`` (V, J), ``better`` (V, V: row better than column), ``worse``
-    than the baseline (V), ``split`` (V, 2).  Totals: ``requests`` and ``reward`` (V), ``judged``
-    and ``bad`` (V, J); ``scatter`` (V, 4) is of module ``clustering``.  ``live`` candidates may
+    than the baseline (V), ``split`` (V, 2).  Totals: ``requests``, ``rewarded`` and ``reward`` (V),
+    ``judged`` and ``bad`` (V, J); ``scatter`` and ``crowding`` (V, 4) are of module ``clustering``,
+    of rewards and of requests; ``effect`` is what rewards scatter by, where that is watched: it
+    divides all that is compared.  ``live`` candidates may
     still win, ``led`` ones are proven better already; ``winner`` is baking for ``left`` more
     intervals.  ``tilts`` are the effects looked for, none before the first comparison.
     """
@@ -37,12 +38,15 @@ class Trial:
     requests: Array
     judged: Array
     bad: Array
+    rewarded: Array
     reward: Array
     scatter: Array
+    crowding: Array
     live: tuple[bool, ...]
     led: tuple[bool, ...]
     weights: tuple[int, ...]
     weights_before: tuple[int, ...]
+    effect: float = 1.0
     traffic: float = 0.0
     intervals: int = 0
     seen: int = 0
@@ -57,6 +61,16 @@ class Trial:
     def versions(self) -> int:
         """Return how many versions there are, the baseline included."""
         return len(self.weights)
+
+    @property
+    def bettered(self) -> Process:
+        """Return ``better`` for as much as it counts by now."""
+        return self.better.weakened(self.effect)
+
+    @property
+    def worsened(self) -> Process:
+        """Return ``worse`` for as much as it counts by now."""
+        return self.worse.weakened(self.effect)
 
     def candidates(self) -> list[int]:
         """Return the candidates that may still win."""
@@ -76,8 +90,10 @@ def begin(rules: Rules, design: Design) -> Trial:
         requests=np.zeros(v),
         judged=np.zeros((v, j)),
         bad=np.zeros((v, j)),
+        rewarded=np.zeros(v),
         reward=np.zeros(v),
         scatter=unscattered(v),
+        crowding=unscattered(v),
         live=(False, *[True] * (v - 1)),
         led=tuple([not design.rewarded] * v),
         weights=weights,
@@ -93,7 +109,7 @@ def blind(trial: Trial) -> Trial:
 
 def absorb(trial: Trial, interval: Interval, rules: Rules, design: Design) -> Trial:
     """Return the trial with an interval's evidence and counts; nothing is decided yet."""
-    effect = 1.0 if rules.dispersion == "auto" else float(rules.dispersion)
+    effect = rules.declared_effect
     limits = np.asarray(design.limits)[:, None]
     judged = (interval.judged / effect)[:, :, None]
     fails = rate((interval.bad_low / effect)[:, :, None], judged, limits, ODDS)
@@ -108,18 +124,40 @@ def absorb(trial: Trial, interval: Interval, rules: Rules, design: Design) -> Tr
         steady=trial.steady + 1,
     )
     if trial.versions > 1:
-        trial = _compared(trial, interval, rules, design, effect)
-        trial = replace(trial, split=trial.split.updated(_split(trial, interval)),
-                        weights_before=trial.weights)  # fmt: skip
-    reward = interval.reward if interval.reward is not None else np.zeros(trial.versions)
+        trial = _earned(compared(trial, interval, rules, design), interval)
+        trial = _shared(trial, interval, rules)
     return replace(
         trial,
         requests=trial.requests + interval.requests,
         judged=trial.judged + interval.judged,
         bad=trial.bad + interval.bad_high,
-        reward=trial.reward + reward,
         traffic=float(interval.requests.sum()),
     )
+
+
+def _earned(trial: Trial, interval: Interval) -> Trial:
+    """Return the trial with the rewards that the weights brought added to its totals."""
+    if interval.reward is None:
+        return trial
+    part = served(trial)
+    return replace(trial, rewarded=trial.rewarded + part * values(interval),
+                   reward=trial.reward + part * interval.reward)  # fmt: skip
+
+
+def _shared(trial: Trial, interval: Interval, rules: Rules) -> Trial:
+    """Return the trial with its split looked at; users of several requests are worth less (F12).
+
+    How much less is estimated from how shares scatter about their own level while weights stand
+    still: a wrong split is no scatter.
+    """
+    effect, crowding = rules.declared_effect, trial.crowding
+    if rules.dispersion == "auto":
+        effect = design_effect(crowding, LOWEST, MANY)
+    if trial.weights == trial.weights_before:
+        weights = np.asarray(trial.weights, float)
+        crowding = scattered(crowding, weights, interval.requests, counts=True)
+    split = trial.split.updated(_split(trial, interval) / effect)
+    return replace(trial, split=split, crowding=crowding, weights_before=trial.weights)
 
 
 def _split(trial: Trial, interval: Interval) -> Array:
@@ -127,47 +165,10 @@ def _split(trial: Trial, interval: Interval) -> Array:
 
     What a version answers that has no weight are probes and people trying it: it is left out.
     """
-    if not any((*trial.weights[1:], *trial.weights_before[1:])):
+    legal = np.asarray([trial.weights, trial.weights_before, *interval.also]) / 100
+    most, least = legal.max(axis=0), legal.min(axis=0)
+    if not most[1:].any():
         return np.zeros((trial.versions, 2, len(SPLIT)))
-    now, old = np.asarray(trial.weights) / 100, np.asarray(trial.weights_before) / 100
-    share = np.stack([np.maximum(now, old), np.minimum(now, old)], axis=1)[:, :, None]
-    tilts = np.stack([SPLIT, -SPLIT])
-    requests = np.where(np.maximum(now, old) > 0, interval.requests, 0.0)
+    share, tilts = np.stack([most, least], axis=1)[:, :, None], np.stack([SPLIT, -SPLIT])
+    requests = np.where(most > 0, interval.requests, 0.0)
     return rate(requests[:, None, None], requests.sum(), share, tilts)
-
-
-def _compared(
-    trial: Trial, interval: Interval, rules: Rules, design: Design, effect: float
-) -> Trial:
-    """Return the trial with its rewards compared, unless they belong to an older split (F6)."""
-    if interval.reward is None or (rules.delay and trial.steady <= rules.delay):
-        return trial
-    rewards, requests = interval.reward / effect, interval.requests / effect
-    guess = common_mean(float(trial.reward.sum()), float(trial.requests.sum()))
-    spread = design_effect(trial.scatter) if rules.dispersion == "auto" else 1.0
-    share = np.asarray(trial.weights, float) if rules.delay else requests
-    tilts = trial.tilts
-    if not tilts and requests[0] and requests[1:].any():
-        tilts = chosen(trial, rules, design)
-    grid, counts = np.asarray(tilts or EFFECTS), rules.reward == "count" or rules.delay > 0
-
-    def increments(others: slice, tilts: Array) -> Array:
-        """Return what every version (rows) adds above each of the others (columns)."""
-        own, n, s = (x[:, None, None] for x in (rewards, requests, share))
-        other, m, t = (x[None, others, None] for x in (rewards, requests, share))
-        if counts:
-            found = rate(own, own + other, s / np.maximum(s + t, TINY), tilts)
-        else:
-            found = pair(own, n, other, m, guess=guess, tilt=tilts)
-        return np.where((n + m == 0) | (s + t == 0), 0.0, found)
-
-    up = -grid if design.lower_is_better else grid
-    better = increments(slice(None), up)
-    worse = increments(slice(1), -up)[:, 0]
-    return replace(
-        trial,
-        better=trial.better.updated(better / spread),
-        worse=trial.worse.updated(worse / spread),
-        scatter=scattered(trial.scatter, requests, rewards, counts=counts),
-        tilts=tilts,
-    )

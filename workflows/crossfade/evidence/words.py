@@ -56,7 +56,7 @@ class Story:
     @cached_property
     def _better(self) -> list[list[float]]:
         """Return ln of the evidence that a version's reward is better than another's."""
-        found: list[list[float]] = self.trial.better.shown(self._needed_better).tolist()
+        found: list[list[float]] = self.trial.bettered.shown(self._needed_better).tolist()
         return found
 
     @property
@@ -105,6 +105,9 @@ class Story:
         found = [self._note(note) for note in judged.notes]
         if judged.outcome is None and not found:
             found = [self._missing(i) for i in self.trial.candidates()]
+        if self.rules.split == "warn" and judging.wrong_split(self.trial, self.rules, self.design):
+            found.append(f"requests are not shared as the weights say{self._shared()}: users stay "
+                         f"with the version they met first")  # fmt: skip
         return "; ".join([*found, self._action(judged, old)])
 
     def _verdict(self, i: int, v: int, seen: Observation) -> Verdict:
@@ -192,7 +195,7 @@ class Story:
             return f"{name}: all objectives hold"
         reward = rewards[0].metric
         if note.word == "worse":
-            log = float(self.trial.worse.evidence()[note.version])
+            log = float(self.trial.worsened.evidence()[note.version])
             return f"{name} is proven worse by {reward} ({ratio(log)})"
         log = self._better[note.version][0]
         if log < self._needed_better:
@@ -214,6 +217,10 @@ class Story:
             lacks.append(f"better {reward} {ratio(better)} of {ratio(self._needed_better)}")
             if self.rules.dispersion == "auto" and math.isinf(design_effect(self.trial.scatter)):
                 lacks.append("how far users' requests belong together is not known yet")
+            if self.trial.effect > 1:
+                lacks.append(f"{reward} scatters {self.trial.effect:.2g} times as much as at most "
+                             f"1 a request could, and counts so much less (reward_range, or "
+                             f"reward: count?)")  # fmt: skip
         return f"{self.names[i]}: {', '.join(lacks) or 'proven, to be confirmed'}"
 
     def _lack(self, i: int, j: int, threshold: float) -> str:

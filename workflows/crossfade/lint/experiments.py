@@ -69,6 +69,23 @@ def reward_without_ends(context: Context) -> Iterator[Place]:
         yield context.at_experiment(message, "spec", "criteria", "rewards", 0)
 
 
+@rule(
+    "E3",
+    "jq makes something else of the value, so what the query counts cannot be judged",
+    "write the unit into the query or the limits (a limit in seconds), and jqExpression as "
+    ".data.result[0].value[1] | tonumber",
+)
+def jq_hides_counts(context: Context) -> Iterator[Place]:
+    """Find values that go through jq: they are in a unit that the query's counters are not."""
+    if not policies.counts(context.bundle.policy.name):
+        return
+    for asked in context.asked:
+        spec = asked.metric.spec
+        if spec.provider == "prometheus" and not spec.mock and not asked.metric.plain:
+            place = asked.place(f"jq {spec.jq_expression!r} leaves a bare value, not statistical")
+            yield Place(place.document, ("spec", "jqExpression"), place.message)
+
+
 def _under_two_scrapes(context: Context) -> Iterator[Place]:
     scrape = float(context.bundle.prometheus.get("scrape_interval") or SCRAPE_SECONDS)
     interval = context.experiment.spec.duration.interval_seconds

@@ -17,7 +17,7 @@ def shapes(bundle: Bundle) -> dict[str, Shape]:
     values = {variable.name: variable.value for variable in baseline.variables}
     found = {}
     for key, metric in bundle.metrics.items():
-        if metric.query is None:
+        if metric.query is None or not metric.countable:
             continue
         with suppress(SpecError):  # a placeholder without a value is another finding
             query = interpolate(metric.query, baseline.name, values, 60, where=f"metric {key}")

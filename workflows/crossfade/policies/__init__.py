@@ -57,6 +57,11 @@ def counts(name: str) -> bool:
     return bool(getattr(load(name), "COUNTS", False))
 
 
+def watch(policy: Policy) -> int:
+    """Return for how many intervals a winner is watched, which may be past the last iteration."""
+    return int(getattr(settings(policy), "bake", 0))
+
+
 def informed(policy: Policy, experiment: Experiment, observation: Observation) -> bool:
     """Return whether an interval before the first one may count as the first.
 

@@ -45,6 +45,7 @@ def decide(
     streaks = _streaks(experiment, observation, plan, state.get("streaks", {}))
     if seen is not None:
         seen = _with_points(seen, experiment, plan, streaks)
+        seen = replace(seen, also=tuple(tuple(w[n] for n in names) for w in observation.also))
     judged = judging.observe(trial, seen, settings, what)
     if observation.disturbed and judged.outcome is None:
         judged = replace(judged, notes=(judging.Note("disturbed"),))

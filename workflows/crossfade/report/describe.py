@@ -59,6 +59,12 @@ def _overview(experiment: Experiment, entries: Sequence[Entry], policy: str) -> 
     )
 
 
+def _done(count: int, planned: int) -> str:
+    """Return how many iterations of those planned; a winner is watched past the last one."""
+    past = f", and {count - planned} under watch" if count > planned else ""
+    return f"{min(count, planned)} of {planned}{past}"
+
+
 def _progress(experiment: Experiment, entries: Sequence[Entry], decisions: Sequence[Any]) -> Text:
     phase = record.last_phase(entries)
     ends = record.of_type(entries, "outcome")
@@ -66,7 +72,7 @@ def _progress(experiment: Experiment, entries: Sequence[Entry], decisions: Seque
     now = _weights_now(entries, decisions)
     lines = [
         f"Experiment stage: {'Completed' if ends else phase[0] if phase else 'starting'}",
-        f"Number of completed iterations: {len(decisions)} of {experiment.iterations}",
+        f"Number of completed iterations: {_done(len(decisions), experiment.iterations)}",
         f"Elapsed: {elapsed} s",
         f"Weights: {', '.join(f'{name} {value}' for name, value in now.items()) or 'not set yet'}",
     ]

@@ -37,12 +37,13 @@ def plot(
 def shares(run: Played, iterations: int) -> list[float]:
     """Return the candidates' weight (percent) before and after each iteration.
 
-    A run that has ended keeps what it ended with; a promotion is all of the traffic.
+    A run that has ended keeps what it ended with; a promotion is all of the traffic.  What a watch
+    past the last iteration moves is left out.
     """
     found = [0.0, *(100.0 - weights[0] for weights in run.weights)]
     if run.winner:
         found[-1] = 100.0
-    return found + [found[-1]] * (iterations + 1 - len(found))
+    return (found + [found[-1]] * (iterations + 1 - len(found)))[: iterations + 1]
 
 
 def _points(values: Sequence[float] | np.ndarray[Any, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -45,6 +46,9 @@ class MockLevel(Model):
 
     name: str
     level: Quantity
+
+
+PLAIN = ".data.result[0].value[1]"
 
 
 def _capital(value: Any) -> Any:
@@ -92,3 +96,26 @@ class Metric(Model, extra="ignore"):
     def query(self) -> str | None:
         """Return the parameter called ``query``, where a PromQL or SQL text usually stands."""
         return next((p.value for p in self.spec.params if p.name == "query"), None)
+
+    @property
+    def plain(self) -> bool:
+        """Return whether the value is what a Prometheus query gives, and nothing made of it."""
+        own = self.spec.jq_expression
+        return own is None or _spelt_simply(own) == PLAIN
+
+    @property
+    def countable(self) -> bool:
+        """Return whether the query says what is counted.
+
+        A value that goes through another jq has a unit of its own, and so have its limits.
+        """
+        return self.spec.provider == "prometheus" and not self.spec.mock and self.plain
+
+
+def _spelt_simply(jq: str) -> str:
+    """Return a jq expression without what changes nothing in a path to one number."""
+    text = re.sub(r'\["(\w+)"\]', r".\1", "".join(jq.split()))
+    for old, new in (("(", ""), (")", ""), ("?", ""), (".[", "["), ("|.", "."), ("|[", "["),
+                     ("..", ".")):  # fmt: skip
+        text = text.replace(old, new)
+    return text.removesuffix("|tonumber")
