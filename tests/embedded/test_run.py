@@ -41,7 +41,8 @@ class Running:
     """A run in a process of its own."""
 
     def __init__(self, rollout: Path, folder: Path, *before: str) -> None:
-        code = "from crossfade.cli import main; main()"
+        heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # also in a background
+        code = f"import signal; {heard}; from crossfade.cli import main; main()"
         words = [*before, sys.executable, "-c", code, "run", str(rollout), "--folder", str(folder)]
         self.folder = folder
         self.process = subprocess.Popen(
