@@ -158,15 +158,38 @@ def resume(run: Run) -> Progress:
     return progress
 
 
+def _tried(run: Run) -> list[dict[str, int]]:
+    """Return the weights of writes that nobody saw the end of: they are our own."""
+    entries = record.of_type(run.record.entries(), "not-applied")
+    return [dict(entry["tried"]) for entry in entries if entry.get("tried")]
+
+
 def _apply_late(run: Run, decision: Decision) -> InForce:
     weights, old, new = dict(run.router.read().weights), dict(decision.old), dict(decision.weights)
-    if weights not in (old, new, lowered(run, old, new)):
+    if weights not in (old, new, lowered(run, old, new), *_tried(run)):
         raise Stopped(
             Outcome.CONTESTED,
             f"weights are {weights}, neither {old} nor {new} "
             f"as before and after iteration {decision.iteration}",
         )
     return apply(run, decision)
+
+
+def looked_after(run: Run, progress: Progress) -> Progress:
+    """Return the progress with what became of a write that nobody saw the end of.
+
+    It stays unknown while nobody can tell, or where it is neither.
+    """
+    if progress.tried is None:
+        return progress
+    try:
+        now = dict(run.router.read().weights)
+    except BackendError:
+        return progress
+    if now == dict(progress.tried):
+        changes = (*progress.changes, (run.clock.now(), now))[-MOST_CHANGES:]
+        return replace(progress, weights=now, tried=None, changes=changes)
+    return replace(progress, tried=None) if now == progress.weights else progress
 
 
 def put_back(run: Run, progress: Progress) -> tuple[RouteState, float]:

@@ -9,7 +9,15 @@ from typing import Any
 
 from crossfade import policies, record
 from crossfade.verdict import Decision, Observation, as_ordered
-from crossfade_steps.applying import Progress, applied_to, apply, patiently, put_back, resume
+from crossfade_steps.applying import (
+    Progress,
+    applied_to,
+    apply,
+    looked_after,
+    patiently,
+    put_back,
+    resume,
+)
 from crossfade_steps.reading import observe
 from crossfade_steps.run import Run
 from crossfade_steps.watching import Alarmed, Watch, scrape_seconds
@@ -35,13 +43,22 @@ def iterate(run: Run, start: float) -> Decision:
 class Turn:
     """Iteration ``k`` of a run that is counted from ``start`` (seconds since the epoch).
 
-    ``state`` is what the policy kept of the iteration before, ``weights`` what is in force.
+    ``progress`` is what was so far: what the policy kept, and what is in force.
     """
 
     k: int
     start: float
-    state: Mapping[str, Any]
-    weights: Mapping[str, int]
+    progress: Progress
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """Return what the policy kept of the iteration before."""
+        return self.progress.state
+
+    @property
+    def weights(self) -> Mapping[str, int]:
+        """Return what is in force, as far as is known."""
+        return self.progress.weights
 
 
 def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
@@ -51,7 +68,8 @@ def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
     """
     interval = run.bundle.experiment.spec.duration.interval_seconds
     due = start + progress.held_seconds + k * interval
-    turn, seen = Turn(k, start, progress.state, progress.weights), list[Observation]()
+    progress = _looked_after(run, progress)
+    turn, seen = Turn(k, start, progress), list[Observation]()
     try:
         held = run.wait_until(due, _watch(run, turn, due, seen))
     except Alarmed:
@@ -63,9 +81,10 @@ def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
     if late:
         run.record.append(record.late(late))
     route, disturbed = put_back(run, progress)
-    observation = _observed(run, replace(turn, weights=route.weights), _budget(interval))
+    now = replace(progress, weights=dict(route.weights))
+    observation = _observed(run, replace(turn, progress=now), _budget(interval))
     observation = replace(observation, disturbed=round(disturbed, 3), sticky=route.sticky,
-                          order=run.order(), also=_also(run, progress, turn))  # fmt: skip
+                          order=run.order(), also=_also(run, turn))  # fmt: skip
     decision, state = _decided(run, observation, progress.state)
     return replace(
         progress, iterations=k, weights=dict(route.weights), tried=None, state=state,
@@ -74,10 +93,20 @@ def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
     )  # fmt: skip
 
 
-def _also(run: Run, progress: Progress, turn: Turn) -> tuple[Mapping[str, int], ...]:
-    """Return which weights were in force in the window, too: a decision may be written late."""
-    seen = window(run, turn.start, turn.state)
-    return () if seen is None else progress.within(seen[0])
+def _looked_after(run: Run, progress: Progress) -> Progress:
+    """Return the progress with what became of a write that nobody saw the end of, recorded."""
+    found = looked_after(run, progress)
+    if found.weights != progress.weights:
+        entry = record.applied(progress.iterations, found.weights)
+        run.record.append(record.at(entry, run.clock.now()))
+    return found
+
+
+def _also(run: Run, turn: Turn) -> tuple[Mapping[str, int], ...]:
+    """Return which weights were in force in the window, too, or may have been."""
+    seen, tried = window(run, turn.start, turn.state), turn.progress.tried
+    found = () if seen is None else turn.progress.within(seen[0])
+    return found if tried is None else (*found, tried)
 
 
 def _late(run: Run, due: float, interval: float) -> float:
@@ -104,8 +133,9 @@ def _watch(run: Run, turn: Turn, due: float, seen: list[Observation]) -> Callabl
 
 
 def _watched(run: Run, turn: Turn) -> bool:
-    served = [name for name, weight in turn.weights.items() if weight]
-    return policies.counts(run.bundle.policy.name) and served != [run.baseline]
+    known = (turn.weights, turn.progress.tried or {})
+    served = {name for weights in known for name, weight in weights.items() if weight}
+    return policies.counts(run.bundle.policy.name) and served != {run.baseline}
 
 
 def look(run: Run, turn: Turn, budget_seconds: float) -> Observation | None:
@@ -115,7 +145,8 @@ def look(run: Run, turn: Turn, budget_seconds: float) -> Observation | None:
     seen = _observed(run, turn, budget_seconds)
     if not _alarmed(run, seen, turn):
         return None
-    seen = replace(seen, sticky=patiently(run, run.router.read).sticky)
+    sticky = patiently(run, run.router.read).sticky
+    seen = replace(seen, sticky=sticky, also=_also(run, turn))
     return seen if _alarmed(run, seen, turn) else None
 
 

@@ -20,7 +20,7 @@ from crossfade_steps import verify
 from crossfade_steps.deploy import parse_name, wait_until_ready
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Run, Stopped
-from crossfade_steps.safety import Phase, enter, hold, settle
+from crossfade_steps.safety import Phase, enter, hold, settle, who_serves
 from crossfade_steps.versions import objects_of
 
 TRIES, CLIENT_ERRORS = 3, 4
@@ -50,7 +50,9 @@ def promote(run: Run, plan: Plan) -> str:
     Raises ``BackendError`` when it cannot be completed; traffic is then on a healthy copy.  Raises
     ``Stopped`` when the run must end before anything was promoted.
     """
-    if not _begun(run):  # a promotion under way is not broken off: its copy has all traffic
+    if _phase(run) is Phase.VERIFIED:  # a repeated step: what stands is not done again
+        return _told(plan)
+    if _phase(run) is not Phase.PROMOTING:  # one under way is not broken off
         _await_capacity(run, plan.winner)
         run.raise_alarm()
         hold(run)
@@ -64,6 +66,10 @@ def promote(run: Run, plan: Plan) -> str:
     if directly if directly is not None else _takes_connections(run, plan.host):
         _prove_copy(run, plan, model)
     _shift(run, plan, model)
+    return _told(plan)
+
+
+def _told(plan: Plan) -> str:
     if plan.keeps_own_copy:
         return f"{plan.winner}'s own copy serves all traffic: {OWN_COPY}"
     return f"{plan.winner} serves all traffic from its promoted copy"
@@ -71,13 +77,13 @@ def promote(run: Run, plan: Plan) -> str:
 
 def unpromoted(run: Run, winner: str, error: BackendError) -> str:
     """Return the sentence of a promotion that failed, and who serves all traffic then."""
-    serving = "its own copy serves" if _begun(run) else "the baseline serves"
-    return f"{winner} won but could not be promoted: {error}; {serving} all traffic"
+    serving = who_serves(run.record.entries())
+    return f"{winner} won but could not be promoted: {error}; {serving}"
 
 
-def _begun(run: Run) -> bool:
+def _phase(run: Run) -> Phase | None:
     last = record.last_phase(run.record.entries())
-    return last is not None and last[0] == Phase.PROMOTING
+    return None if last is None else Phase(last[0])
 
 
 def _await_capacity(run: Run, winner: str) -> None:

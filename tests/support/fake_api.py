@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -24,13 +25,14 @@ class Api:
     """A server; ``faults`` come one a request: a status, or how the answer is lost.
 
     ``LOST`` carries the request out first, ``LATE`` does not, ``REFUSED`` never reaches it; a
-    mapping is the headers of a 429.
+    mapping is the headers of a 429; ``discovery`` is the status that every look at kinds gets.
     """
 
     def __init__(self) -> None:
         self.store, self.faults, self.asked = FakeKube(), [], []
         self.now, self.waits = 0.0, []
         self.between: Any = lambda: None
+        self.discovery = 0
         self.rest_client = self
         self.configuration = SimpleNamespace(host="", auth_settings=dict)
 
@@ -48,6 +50,8 @@ class Api:
         _request_timeout: tuple[float, float],
     ) -> Any:  # fmt: skip
         path = url.partition("?")[0]
+        if self.discovery and path in KINDS:
+            raise _error(self.discovery)
         if path in KINDS:
             kind, name = KINDS[path]
             return _answer({"resources": [{"kind": kind, "name": name, "namespaced": True}]})
@@ -62,6 +66,8 @@ class Api:
             raise ReadTimeoutError(None, url, "timed out")  # type: ignore[arg-type]
         if fault == REFUSED:
             raise NewConnectionError(None, "refused")  # type: ignore[arg-type]
+        if isinstance(fault, ssl.SSLError):  # as the client has it: a status of none
+            raise ApiException(status=0, reason=str(fault)) from fault
         if fault is not None:
             raise _error(429, fault) if isinstance(fault, Mapping) else _error(fault)
         return _answer(self._carry_out(method, path, headers, body))

@@ -20,6 +20,8 @@ from crossfade_steps.cluster import promotion, steps
 from crossfade_steps.cluster.between import Between
 from crossfade_steps.cluster.store import UID
 from crossfade_steps.loop import conduct
+from crossfade_steps.promote import plan_promotion, promote
+from crossfade_steps.run import Stopped
 
 
 def decision(old: dict[str, int], weights: dict[str, int]) -> Decision:
@@ -219,9 +221,20 @@ def test_an_abort_before_anything_was_moved_says_what_serves() -> None:
 
 @pytest.mark.parametrize(("after", "seen"), [(118, False), (125, False), (155, True)])
 def test_the_guard_looks_again_when_the_next_pod_does_not_come(after: int, seen: bool) -> None:
+    cluster, stage = long_run(120)
+    begin = cluster.rig.clock.now()
+    cluster.rig.clock.time = begin + after
+
+    found = Between(stage).broken(cluster.head())
+
+    assert (found is not None) is seen
+
+
+def long_run(interval: int = 3600) -> tuple[Any, Any]:
+    """Return a run of long intervals at 70/30 whose candidate breaks after 30 s, and its guard."""
     whole = counted()
     spec = whole.experiment.model_dump(mode="json", by_alias=True)
-    spec["spec"]["duration"]["intervalSeconds"] = 120
+    spec["spec"]["duration"]["intervalSeconds"] = interval
     experiment = type(whole.experiment).model_validate(spec)
     cluster = iterating(whole.model_copy(update={"experiment": experiment}))
     begin = cluster.rig.clock.now()
@@ -229,12 +242,56 @@ def test_the_guard_looks_again_when_the_next_pod_does_not_come(after: int, seen:
     sources = {key: Traffic(key, broken=begin + 30, shares=lambda: (0.7, 0.3))
                for key in (ERRORS, REWARD)}  # fmt: skip
     stage = cluster.another()
-    stage = replace(stage, run=replace(stage.run, sources=sources))
-    cluster.rig.clock.time = begin + after
+    return cluster, replace(stage, run=replace(stage.run, sources=sources))
 
-    found = Between(stage).broken(cluster.head())
 
-    assert (found is not None) is seen
+def test_the_guard_looks_also_while_a_run_is_paused() -> None:
+    cluster, stage = long_run()
+    cluster.stage.store.write(control="pause")
+    cluster.rig.clock.time += 100
+
+    assert Between(stage).broken(cluster.head()) is not None
+
+
+def test_what_may_have_been_written_is_watched() -> None:
+    """The decision was 100/0 -> 70/30 and its write got no answer: 70/30 is in force."""
+    cluster, stage = long_run()
+    old, new = {"v1": 100, "v2": 0}, {"v1": 70, "v2": 30}
+    store = cluster.stage.store
+    store.append(record.decision(record.Observation(3, 30, old), decision(old, new), {}))
+    store.append(record.not_applied(3, "no answer", None, new))
+    cluster.rig.clock.time += 100
+
+    assert Between(stage).broken(cluster.head()) is not None
+
+
+def test_weights_that_may_have_been_written_are_our_own() -> None:
+    """The iteration after such a write decides by the old ones, and is applied in the next pod."""
+    cluster = iterating(None, 50, 50)
+    old, tried, new = {"v1": 70, "v2": 30}, {"v1": 50, "v2": 50}, {"v1": 100, "v2": 0}
+    store = cluster.stage.store
+    store.append(record.decision(record.Observation(3, 30, old), decision(old, tried), {}))
+    store.append(record.not_applied(3, "no answer", None, tried))
+    last = replace(decision(old, new), iteration=4)
+    store.append(record.decision(record.Observation(4, 40, old), last, {}))
+
+    assert resume(cluster.another().run).weights == new
+
+
+def test_a_promotion_that_stands_is_not_done_again() -> None:
+    rig = Rig(bundle())
+    conduct(rig.run)
+    before = list(rig.record.list)
+    rig.record.list = [e for e in before if e["type"] not in ("outcome", "settled")]
+    weights = rig.store.get(VS)
+    rig.stop = Stopped(Outcome.CANCELLED, "aborted by ann")
+    hosts = {"v1": ("m-p.base", 80), "v2": ("m-p.cand", 80)}
+
+    told = promote(rig.run, plan_promotion(rig.run, "v2", hosts, {}))
+
+    assert "v2 serves all traffic" in told
+    assert rig.store.get(VS) == weights
+    assert record.last_phase(rig.record.list) == record.last_phase(before)
 
 
 def test_a_person_is_waited_for_while_the_api_is_away(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from rig import VS, Rig, bundle
 
 from crossfade.rights import rules_by_namespace
 from crossfade.spec.ownership import owners
-from crossfade.spec.rollout import Bundle
+from crossfade.spec.rollout import Bundle, VersionObjects
 from crossfade.verdict import Outcome
 from crossfade_steps.deploy import READ
 from crossfade_steps.likeness import differs
@@ -169,3 +169,11 @@ def test_an_unchanged_candidate_that_serves_is_not_replaced() -> None:
                          for i, w in enumerate((0, 100))])  # fmt: skip
 
     assert conduct(rig.run).outcome is Outcome.PROMOTED
+
+
+def test_a_workload_may_be_named_with_its_group() -> None:
+    named = {"v2": VersionObjects(objects=("Service.serving.knative.dev/cand/web",))}
+    whole = bundle().model_copy(update={"versions": named})
+
+    assert {"apiGroups": ["serving.knative.dev"], "resources": ["services"], "verbs": ["get"],
+            "resourceNames": ["web"]} in rules_by_namespace(whole)["cand"]  # fmt: skip

@@ -132,7 +132,7 @@ def test_a_promotion_has_a_deadline() -> None:
     ended = conduct(rig.run)
 
     assert ended.outcome is Outcome.PROMOTION_FAILED
-    assert "not ready after 300 s: ImagePullBackOff; its own copy serves all" in ended.sentence
+    assert "ImagePullBackOff; the winner's own copy serves all traffic" in ended.sentence
     assert rig.weights() == [0, 100]
 
 

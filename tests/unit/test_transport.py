@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 import pytest
@@ -231,3 +232,33 @@ def test_a_group_that_is_another_path_is_not_known(group: str) -> None:
 
     assert not api.kube().knows(group, "Job")
     assert api.kube().get(ObjectKey(group, "Job", "shop", "a")) is None
+
+
+def test_a_kind_is_looked_up_with_the_time_of_who_asks() -> None:
+    api = filled()
+    api.discovery = 503
+
+    with pytest.raises(BackendError):
+        api.kube().within(3).get(KEY)
+    assert 1 < api.now <= 3
+
+
+@pytest.mark.parametrize("error", [ssl.SSLEOFError("EOF"), ssl.SSLCertVerificationError("expired")])
+def test_only_a_certificate_that_is_not_accepted_is_final(error: ssl.SSLError) -> None:
+    api = filled(x="1")
+    api.faults = [error]
+
+    if isinstance(error, ssl.SSLCertVerificationError):
+        with pytest.raises(BackendError, match="expired"):
+            api.kube().get(KEY)
+        return
+    assert (api.kube().get(KEY) or {})["data"] == {"x": "1"}
+
+
+def test_what_was_made_need_not_be_readable() -> None:
+    """An account may make Jobs and not read them: the second try's 409 says that it is there."""
+    api = Api()
+    api.faults = [LOST, None, 403]
+
+    with pytest.raises(Conflict):
+        api.kube().create(manifest(x="1"))

@@ -135,9 +135,10 @@ def _of_named(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
     """Allow reading the workloads that ``versions:`` names, which no document may hold."""
     for version in bundle.versions.values():
         for text in version.objects:
-            kind, _, rest = text.partition("/")
+            full, _, rest = text.partition("/")
             namespace, _, name = rest.partition("/")
-            found[namespace] += [rule(GROUPS.get(kind, ""), plural(kind), ["get"], [name]),
+            kind, _, group = full.partition(".")
+            found[namespace] += [rule(group or GROUPS.get(kind, ""), plural(kind), ["get"], [name]),
                                  *_of_readiness(kind)]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from crossfade.contract import AWAKE_SECONDS, LONG_INTERVAL
 from crossfade.spec.rollout import Loop
 from crossfade.verdict import Decision
-from crossfade_steps.applying import recorded
+from crossfade_steps.applying import looked_after, recorded
 from crossfade_steps.cluster.stage import PAUSE, Stage
 from crossfade_steps.iteration import Turn, decide_now, look
 from crossfade_steps.safety import Phase, pin_recorded
@@ -32,13 +32,13 @@ class Between:
     def broken(self, head: Mapping[str, str]) -> Decision | None:
         """Return the decision that ends the run now, recorded; None while nothing is proven."""
         run, now = self._stage.run, self._stage.run.clock.now()
-        if not self._asleep(head) or now < self._next or head.get("control") == PAUSE:
+        if not self._asleep(head) or now < self._next:
             return None
         every = max(scrape_seconds(run), LEAST_SECONDS)
         self._next = now + every
         pin_recorded(run, self._stage.entries())
         turn, left = self._turn(head)
-        if turn is None or -LATE_SECONDS < left < AWAKE_SECONDS + MARGIN_SECONDS:
+        if turn is None or _awake(left, paused=head.get("control") == PAUSE):
             return None
         seen = look(run, turn, min(every, MOST_SECONDS))
         if seen is None or not self._asleep(self._stage.store.head()):
@@ -57,9 +57,17 @@ class Between:
             return None, 0.0
         start, k = float(head["start"]), progress.iterations + 1
         due = start + progress.held_seconds + k * self._interval
-        return Turn(k, start, progress.state, progress.weights), due - run.clock.now()
+        return Turn(k, start, looked_after(run, progress)), due - run.clock.now()
 
     def _asleep(self, head: Mapping[str, str]) -> bool:
         """Return whether this run's iterations are pods with a timer between them."""
         timed = self._stage.run.bundle.loop is Loop.NODES and self._interval >= LONG_INTERVAL
         return timed and head.get("phase") == Phase.ITERATING and bool(head.get("start"))
+
+
+def _awake(left: float, *, paused: bool) -> bool:
+    """Return whether the pod of the next iteration looks itself, ``left`` seconds before it is due.
+
+    One that waits for a pause to end goes on looking.
+    """
+    return left < AWAKE_SECONDS + MARGIN_SECONDS and (paused or left > -LATE_SECONDS)

@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -83,7 +82,7 @@ class Kube:
         self._client = client
         self.namespace = namespace
         self._transport, self._total = transport or Transport(client), TOTAL_SECONDS
-        self._resource = cache(self._discover)
+        self._known: dict[tuple[str, str, str], tuple[str, str, bool]] = {}
 
     def within(self, seconds: float) -> Kube:
         """Return the same API for who has a deadline: no try begins so long after the first."""
@@ -187,7 +186,10 @@ class Kube:
 
     def _stored_by(self, request: Request, error: Conflict) -> dict[str, Any]:
         """Return what an earlier try of a request has stored; raise the conflict if it is not."""
-        stored = self.ask("GET", carried.object_path(request), absent_ok=True)
+        try:
+            stored = self.ask("GET", carried.object_path(request), absent_ok=True)
+        except BackendError:  # what may be made need not be allowed to be read: it is there
+            raise error from None
         if not carried.out(request, stored):
             raise error
         return stored or {}
@@ -218,6 +220,13 @@ class Kube:
             middle = f"/namespaces/{_segment(key, 'namespace', key.namespace)}"
         tail = f"/{_segment(key, 'name', key.name)}" if named else ""
         return f"{base}{middle}/{plural}{tail}"
+
+    def _resource(self, group: str, kind: str, version: str) -> tuple[str, str, bool]:
+        """Return what was discovered, once for all who share this API, each with its own time."""
+        key = (group, kind, version)
+        if key not in self._known:
+            self._known[key] = self._discover(*key)
+        return self._known[key]
 
     def _discover(self, group: str, kind: str, version: str) -> tuple[str, str, bool]:
         """Return a kind's path, plural and whether it lives in a namespace.

@@ -7,6 +7,7 @@ it.  Statuses and ``Retry-After``: RFC 9110, RFC 6585.
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -104,8 +105,10 @@ class Transport:
             text = answer.read() if hasattr(answer, "read") else answer.data
             return _Try(answer.status, text)
         except ApiException as error:
-            if not error.status:  # a certificate: no repetition mends it
-                raise BackendError(f"Kubernetes API: {error.reason}") from error
+            if not error.status:  # the client has TLS's own troubles come as a status of none
+                if _refused(error):
+                    raise BackendError(f"Kubernetes API: {error.reason}") from error
+                return _Try(0, str(error.reason))
             wait = _retry_after(error.headers)
             return _Try(error.status, error.body or b"", wait, error.status == BUSY)
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -116,6 +119,17 @@ class Transport:
     def _authentication(self) -> dict[str, str]:
         found = self._client.configuration.auth_settings().values()
         return {s["key"]: s["value"] for s in found if s["in"] == "header" and s["value"]}
+
+
+def _refused(error: BaseException | None) -> bool:
+    """Return whether a certificate was not accepted: no repetition mends that."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError) or any(
+            isinstance(part, ssl.SSLCertVerificationError) for part in error.args
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _retry_after(headers: Mapping[str, str] | None) -> float:
