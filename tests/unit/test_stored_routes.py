@@ -144,3 +144,37 @@ def test_two_backends_of_one_name_are_told_by_their_namespaces() -> None:
     rule = resolve_known(http_route("cand", "base"), paths, known)
 
     assert rule.percent() == {"v1": 10, "v2": 90}
+
+
+def backends(*found: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": "r", "namespace": "default"},
+            "spec": {"rules": [{"backendRefs": list(found)}]}}  # fmt: skip
+
+
+def ports(*found: tuple[int, int]) -> dict[str, Any]:
+    return backends(*({"name": "m", "port": port, "weight": weight} for port, weight in found))
+
+
+BACKENDS = {f"v{i + 1}": f".spec.rules[0].backendRefs[{i}].weight" for i in range(2)}
+
+
+def test_two_backends_of_one_name_are_told_by_their_ports() -> None:
+    known = identities(resolve(ports((80, 90), (81, 10)), BACKENDS).slots)
+
+    rule = resolve_known(ports((81, 0), (80, 100)), BACKENDS, known)
+
+    assert rule.percent() == {"v1": 100, "v2": 0}
+    added = missing(ports((80, 100)), ports((80, 100), (81, 0)))
+    assert [op["value"] for op in added] == [{"name": "m", "port": 81, "weight": 0}]
+
+
+def test_a_write_tests_all_that_tells_two_backends_of_one_name_apart() -> None:
+    other = {"name": "m", "namespace": "cand", "port": 81, "weight": 0}
+    rule = resolve(backends({"name": "m", "port": 80}, other), BACKENDS)
+
+    tests = {op["path"].rpartition("backendRefs/")[2]: op["value"]
+             for op in rule.patch(None, {"v1": 50, "v2": 50}) if op["op"] == "test"}  # fmt: skip
+
+    assert tests == {"0/name": "m", "0/port": 80,
+                     "1/name": "m", "1/port": 81, "1/namespace": "cand"}  # fmt: skip

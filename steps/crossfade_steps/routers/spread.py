@@ -39,8 +39,7 @@ class Part:
         """Return one JSON Patch: test what was read, then add the weights of these versions."""
         version = {"op": "test", "path": "/metadata/resourceVersion",
                    "value": self.resource_version}  # fmt: skip
-        tests = [{"op": "test", "path": pointer(m.identity_path), "value": m.identity}
-                 for m in self.members.values()]  # fmt: skip
+        tests = [test for m in self.members.values() for test in m.tests()]
         changes = [{"op": "add", "path": pointer(m.path), "value": weights[v]}
                    for v, m in self.members.items()]  # fmt: skip
         return [version, *tests, *changes]

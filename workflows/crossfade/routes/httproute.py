@@ -34,10 +34,17 @@ def members(manifest: Manifest, path: Path) -> list[Member]:
         name = look(manifest, (*base, "name"))
         weight = 1 if raw is None else raw
         whole = backend(look(manifest, base), str(look(manifest, ("metadata", "namespace")) or ""))
+        further = _further(manifest, base)
         found.append(
-            Member((*base, "weight"), raw, weight, (*base, "name"), name, str(name), whole)
+            Member((*base, "weight"), raw, weight, (*base, "name"), name, str(name), whole, further)
         )
     return found
+
+
+def _further(manifest: Manifest, base: Path) -> tuple[tuple[Path, Any], ...]:
+    """Return what tells a backend from one of the same name, as far as it is written."""
+    paths = [(*base, key) for key in ("namespace", "port")]
+    return tuple((path, value) for path in paths if (value := look(manifest, path)) is not None)
 
 
 def backend(reference: Any, namespace: str) -> dict[str, Any]:
