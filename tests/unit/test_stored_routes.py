@@ -178,3 +178,39 @@ def test_a_write_tests_all_that_tells_two_backends_of_one_name_apart() -> None:
 
     assert tests == {"0/name": "m", "0/port": 80,
                      "1/name": "m", "1/port": 81, "1/namespace": "cand"}  # fmt: skip
+
+
+HR_ADMIN: list[dict[str, Any]] = [{"path": {"type": "PathPrefix", "value": "/admin"}}]
+HR_TESTER = [{"headers": [{"name": "x-tester", "value": "1"}]}]
+
+
+@pytest.mark.parametrize(
+    ("have", "want"),
+    [
+        ([{"path": {"type": "PathPrefix", "value": "/"}}], None),
+        ([{"path": {"type": "PathPrefix", "value": "/m"}}], [{"path": {"value": "/m"}}]),
+        ([{"path": {"type": "PathPrefix", "value": "/"},
+           "headers": [{"type": "Exact", "name": "x-tester", "value": "1"}]}], HR_TESTER),
+        ([{"path": {"type": "RegularExpression", "value": "/m.*"}}], [{"path": {"value": "/m"}}]),
+    ],
+    ids=["every-path", "path", "header", "only-the-place-tells"],
+)  # fmt: skip
+def test_a_candidate_is_added_to_its_rule_with_what_the_server_has_filled_in(
+    have: Any, want: Any
+) -> None:
+    base, new = {"name": "m", "port": 80}, {"name": "n", "port": 80}
+    admin = {"matches": HR_ADMIN, "backendRefs": [base]}
+    wanted = {"backendRefs": [base, new], **({"matches": want} if want else {})}
+
+    operations = missing(rules("HTTPRoute", admin, {"matches": have, "backendRefs": [base]}),
+                         rules("HTTPRoute", admin, wanted))  # fmt: skip
+
+    assert operations == [{"op": "add", "path": "/spec/rules/1/backendRefs/-",
+                           "value": {**new, "weight": 0}}]  # fmt: skip
+
+
+def test_a_rule_of_other_requests_at_the_same_place_of_fewer_is_not_taken() -> None:
+    base, new = {"name": "m", "port": 80}, {"name": "n", "port": 80}
+    have = [{"matches": [{"path": {"value": path}}], "backendRefs": [base]} for path in "ab"]
+
+    assert missing(rules("HTTPRoute", *have), rules("HTTPRoute", {"backendRefs": [base, new]})) == []

@@ -56,6 +56,23 @@ def backend(reference: Any, namespace: str) -> dict[str, Any]:
     return {key: look(reference, (key,)) or default for key, default in defaults.items()}
 
 
+def matches(rule: Any) -> list[dict[str, Any]]:
+    """Return the requests that a rule is for, with the API's defaults (HTTPRouteMatch).
+
+    The server fills them in: a rule that says nothing is stored as one of every path.
+    """
+    return [_match(found) for found in listed_at(rule, ("matches",)) or [{}]]
+
+
+def _match(found: Any) -> dict[str, Any]:
+    made = dict(found) if isinstance(found, dict) else {}
+    made["path"] = {"type": "PathPrefix", "value": "/", **(made.get("path") or {})}
+    for key in ("headers", "queryParams"):
+        if key in made:
+            made[key] = [{"type": "Exact", **each} for each in listed_at(found, (key,))]
+    return made
+
+
 def host(member: Member) -> tuple[str, int] | None:
     """Return None: a backend's host needs its namespace and port, which ``member`` leaves out."""
     return None
