@@ -42,25 +42,22 @@ def differs(existing: Object, manifest: Object) -> bool:
 def covers(have: Any, want: Any, *, amount: bool = False) -> bool:
     """Return whether a stored value has everything that a wanted one says.
 
-    ``amount`` tells that texts are quantities here: ``0.5`` is stored as ``500m``.
+    ``amount`` tells that texts are quantities here: ``0.5`` is stored as ``500m``.  An empty
+    mapping and null leave everything to the server, which fills it in; an empty list is a value.
     """
-    if _empty(want):
-        return _empty(have)
+    if want is None:
+        return True
     if isinstance(want, Mapping):
-        return isinstance(have, Mapping) and all(
+        return (not want and have is None) or isinstance(have, Mapping) and all(
             covers(have.get(k), v, amount=amount or k in QUANTITIES) for k, v in want.items()
         )
     if isinstance(want, list):
-        return (
+        return (not want and have is None) or (
             isinstance(have, list)
             and len(have) == len(want)
             and all(covers(h, w, amount=amount) for h, w in zip(have, want, strict=True))
         )
     return bool(have == want) or (amount and _amount(have) == _amount(want) is not None)
-
-
-def _empty(value: Any) -> bool:
-    return value is None or (isinstance(value, (list, Mapping)) and not value)
 
 
 def _amount(value: Any) -> Decimal | None:

@@ -72,6 +72,12 @@ def configured(base: str, candidate: str) -> Bundle:
         ({"args": ["a"]}, {"args": ["a"], "env": [], "resources": {}}, False),
         ({"value": "1000"}, {"value": "1e3"}, True),
         ({"value": "x"}, {"value": ""}, True),
+        ({"strategy": {"type": "RollingUpdate"}}, {"strategy": {}}, False),
+        ({"strategy": {"type": "RollingUpdate"}}, {"strategy": None}, False),
+        ({"probe": {"tcpSocket": {"port": 0}}}, {"probe": {"tcpSocket": {}}}, False),
+        ({"args": None}, {"args": []}, False),
+        ({"args": ["a"]}, {"args": []}, True),
+        ({"strategy": "x"}, {"strategy": {}}, True),
     ],
 )
 def test_an_amount_may_be_written_in_another_way(have: Any, want: Any, expected: bool) -> None:
