@@ -47,12 +47,14 @@ def covers(have: Any, want: Any, *, amount: bool = False) -> bool:
     """
     if want is None:
         return True
+    if have is None and want in ({}, []):
+        return True
     if isinstance(want, Mapping):
-        return (not want and have is None) or isinstance(have, Mapping) and all(
+        return isinstance(have, Mapping) and all(
             covers(have.get(k), v, amount=amount or k in QUANTITIES) for k, v in want.items()
         )
     if isinstance(want, list):
-        return (not want and have is None) or (
+        return (
             isinstance(have, list)
             and len(have) == len(want)
             and all(covers(h, w, amount=amount) for h, w in zip(have, want, strict=True))

@@ -10,8 +10,12 @@ from rig import VS, Rig, bundle, deployment, route
 
 from crossfade.routes import identities, resolve, resolve_known
 from crossfade.routes.additions import missing
+from crossfade.spec.experiment import Experiment
+from crossfade.spec.rollout import Bundle, VersionObjects
 from crossfade.verdict import Outcome
 from crossfade_steps.loop import conduct
+from crossfade_steps.ports import ObjectKey
+from crossfade_steps.routers.objects import ObjectRouter
 from crossfade_steps.versions import serving
 
 PAY = {"route": [{"destination": {"host": "pay-a"}, "weight": 60},
@@ -213,4 +217,131 @@ def test_a_rule_of_other_requests_at_the_same_place_of_fewer_is_not_taken() -> N
     base, new = {"name": "m", "port": 80}, {"name": "n", "port": 80}
     have = [{"matches": [{"path": {"value": path}}], "backendRefs": [base]} for path in "ab"]
 
-    assert missing(rules("HTTPRoute", *have), rules("HTTPRoute", {"backendRefs": [base, new]})) == []
+    assert (
+        missing(rules("HTTPRoute", *have), rules("HTTPRoute", {"backendRefs": [base, new]})) == []
+    )
+
+
+A, B = (
+    ObjectKey("apps", "Deployment", "default", "a"),
+    ObjectKey("apps", "Deployment", "default", "b"),
+)
+HR = ObjectKey("gateway.networking.k8s.io", "HTTPRoute", "default", "r")
+PARTS: dict[str, Any] = {
+    "VirtualService": ({"host": "m", "subset": "s1"}, {"host": "m", "subset": "s2"}),
+    "HTTPRoute": ({"name": "m", "port": 80}, {"name": "m", "port": 81}),
+}
+
+
+def web(name: str, image: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}},
+    }
+
+
+def pointing(kind: str, *parts: tuple[int, int]) -> dict[str, Any]:
+    """A route with parts of one host, each by its index and its weight."""
+    items = [(PARTS[kind][part], weight) for part, weight in parts]
+    if kind == "HTTPRoute":
+        return backends(*({**item, "weight": weight} for item, weight in items))
+    vs = route()
+    vs["spec"]["http"][0]["route"] = [{"destination": d, "weight": w} for d, w in items]
+    return vs
+
+
+def one_host(kind: str, image: str = "new", **update: Any) -> Bundle:
+    """A rollout of two Deployments behind one host, told apart by subset or by port."""
+    whole = bundle(promote=False)
+    document = whole.experiment.model_dump(by_alias=True, exclude_none=True)
+    info = document["spec"]["versionInfo"]
+    if kind == "HTTPRoute":
+        for version in (info["baseline"], *info["candidates"]):
+            path = BACKENDS[version["name"]]
+            version["weightObjRef"] = {
+                "apiVersion": "gateway.networking.k8s.io/v1",
+                "kind": kind,
+                "name": "r",
+                "namespace": "default",
+                "fieldPath": path,
+            }
+    named = {"v1": VersionObjects(objects=("Deployment/default/a",)),
+             "v2": VersionObjects(objects=("Deployment/default/b",))}  # fmt: skip
+    deploy = (web("a", "old"), web("b", image), pointing(kind, (0, 100), (1, 0)))
+    return whole.model_copy(update={
+        "experiment": Experiment.model_validate(document), "deploy": deploy, "versions": named,
+        "verify": None, "promote": {"v2": (web("a", "new"), pointing(kind, (0, 100)))}, **update,
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_a_second_night_begins_where_a_promotion_has_left_one_route(kind: str) -> None:
+    rig = Rig(one_host(kind))
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+    assert rig.store.get(B) is None
+
+    whole = one_host(kind, "newer")
+    again = Rig(whole, objects=rig.store, router=ObjectRouter(whole.experiment, rig.store))
+
+    assert conduct(again.run).outcome is Outcome.PROMOTED
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_a_copy_that_is_left_is_replaced_where_no_route_points_at_it(kind: str) -> None:
+    rig = Rig(one_host(kind))
+    stored(rig, pointing(kind, (0, 100)), web("a", "old"), web("b", "older"))
+
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_another_part_of_the_baseline_s_host_is_not_the_baseline(kind: str) -> None:
+    rig = Rig(one_host(kind))
+    vs = pointing(kind, (1, 100))
+    stored(rig, vs, web("a", "old"), web("b", "older"))
+
+    ended = conduct(rig.run)
+
+    assert ended.outcome is Outcome.FAILED
+    assert "no route goes to " in ended.sentence
+    assert (rig.store.get(VS if kind == "VirtualService" else HR) or {})["spec"] == vs["spec"]
+
+
+def test_a_copy_stays_while_a_route_names_its_host_without_a_subset() -> None:
+    whole = one_host("VirtualService")
+    final = pointing("VirtualService", (0, 100))
+    final["spec"]["http"][0]["route"][0]["destination"] = {"host": "m"}
+    rig = Rig(whole.model_copy(update={"promote": {"v2": (web("a", "new"), final)}}))
+
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+    assert rig.store.get(B) is not None
+
+
+@pytest.mark.parametrize("promote", [False, True])
+def test_a_rule_for_testers_goes_on_with_the_new_model(promote: bool) -> None:
+    rig = Rig(bundle(promote=promote))
+    vs = route(both=False)
+    testers = copy.deepcopy(route()["spec"]["http"][0]["route"][1])
+    testers.pop("weight")
+    vs["spec"]["http"].append({"match": [{"headers": {"x-tester": {"exact": "1"}}}],
+                               "route": [testers]})  # fmt: skip
+    if promote:
+        rig.run.bundle.promote["v2"][1]["spec"]["http"].append(vs["spec"]["http"][1])
+    stored(rig, vs, deployment("base", "old"), deployment("cand", "older"))
+
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+    assert any("points at v2: its users get the new model" in note for note in rig.run.notes)
+    assert rig.model("cand") == "new"
+
+
+def test_a_candidate_beside_the_baseline_is_not_replaced_where_nobody_can_tell_its_share() -> None:
+    rig = Rig(bundle())
+    vs = route()
+    for each in vs["spec"]["http"][0]["route"]:
+        each["weight"] = 0
+    stored(rig, vs, deployment("base", "old"), deployment("cand", "older"))
+
+    assert conduct(rig.run).outcome is Outcome.FAILED
+    assert rig.model("cand") == "older"

@@ -111,8 +111,8 @@ class SpreadRouter:
         return self.read()
 
     def identities(self, manifests: Sequence[Object] | None = None) -> dict[str, Any]:
-        """Return what each version's destination is known by; nothing where none resolves."""
-        found: dict[str, Any] = {}
+        """Return what each version's destination is known by; as pinned where no manifest says."""
+        found = dict(self._known)
         for key in self._paths:
             named = [m for m in manifests or () if ObjectKey.of(m, key.namespace) == key]
             for source in [self._objects.get(key)] if manifests is None else named:

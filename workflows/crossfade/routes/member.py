@@ -44,8 +44,8 @@ class Member:
 
     def tests(self) -> list[dict[str, Any]]:
         """Return the operations of a JSON Patch that prove that the destination is still here."""
-        return [{"op": "test", "path": pointer(path), "value": value}
-                for path, value in ((self.identity_path, self.identity), *self.further)]  # fmt: skip
+        tested = ((self.identity_path, self.identity), *self.further)
+        return [{"op": "test", "path": pointer(path), "value": value} for path, value in tested]
 
 
 def parse_field_path(text: str) -> Path:

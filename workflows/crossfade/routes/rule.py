@@ -104,8 +104,8 @@ class Rule:
         """
         operations: list[Operation] = []
         if resource_version is not None:
-            version = {"op": "test", "path": "/metadata/resourceVersion", "value": resource_version}
-            operations.append(version)
+            path = "/metadata/resourceVersion"
+            operations.append({"op": "test", "path": path, "value": resource_version})
         managed = {v: m for v, m in self.slots.items() if m is not None}
         for member in managed.values():
             operations += member.tests()
