@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crossfade.errors import BackendError, SpecError
-from crossfade.spec.dependents import read_only_by
 from crossfade.spec.ownership import object_name
 from crossfade_steps import inplace
-from crossfade_steps.deploy import parse_name
+from crossfade_steps.deploy import parse_name, read_alone
 from crossfade_steps.likeness import differs, unscaled
+from crossfade_steps.marking import documents_of, remarked
 from crossfade_steps.ports import ObjectKey, RouteState
 from crossfade_steps.run import Run
 from crossfade_steps.versions import objects_of, routes_to, serving
@@ -75,19 +75,22 @@ def _changes(run: Run, version: str) -> bool:
     A routing object that runs the version itself is asked for the version's part only.
     """
     namespace = run.bundle.namespace
-    names = set(objects_of(run, version))
-    read = read_only_by(names, run.bundle.deploy, namespace)
-    names.update(name for found in read.values() for name in found)
+    own, baseline = objects_of(run, version), objects_of(run, run.baseline)
+    candidates = {name for v in run.versions[1:] for name in objects_of(run, v.name)}
+    read = read_alone(run.bundle, run.objects, candidates - set(baseline), baseline)
+    names = {*own, *(name for workload in own for name in read.get(workload, ()))}
+    documents = documents_of(run.bundle, read)
     for manifest in run.bundle.deploy:
         key = ObjectKey.of(manifest, namespace)
         existing = run.objects.get(key)
         if existing is None:
             continue
+        wanted = remarked(existing, manifest, documents, namespace)
         if key in run.router.keys():  # noqa: SIM118 (a router is no mapping)
-            if inplace.replaces(key, existing, manifest, run.bundle.experiment, version):
+            if inplace.replaces(key, existing, wanted, run.bundle.experiment, version):
                 return True
         elif object_name(manifest, namespace) in names and differs(
-            unscaled(existing), unscaled(manifest)
+            unscaled(existing), unscaled(wanted)
         ):
             return True
     return False
