@@ -3,29 +3,27 @@
 Rules (design section 4): missing objects are created; an existing object of the baseline is left
 as it is, whatever the manifest says; in an existing routing object only a missing destination is
 added, at weight 0, and a candidate that the object itself runs is brought to the manifest; an
-existing object of a candidate is brought to its manifest.
+existing object of a candidate is brought to its manifest, and what only candidates read before it.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
 from crossfade.errors import BackendError, NeverReady, SpecError
 from crossfade.routes.additions import missing
-from crossfade.spec.dependents import read_by, read_only_by
+from crossfade.spec.dependents import read_by
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.ownership import GROUPS, object_name
 from crossfade.spec.rollout import Bundle, Manifest
-from crossfade.spec.source import look, mapped
+from crossfade.workloads import read_by_candidates
 from crossfade_steps import inplace
 from crossfade_steps.likeness import differs, identity, predictor_of, said
+from crossfade_steps.marking import documents_of, in_order, marked
 from crossfade_steps.ports import Clock, Object, ObjectKey, Objects, Readiness
 
 POLL_SECONDS = 0.2
-READ = "crossfade.dev/read"
-"""The annotation of a candidate's pods that changes with the ConfigMaps they read."""
 
 
 @dataclass(slots=True)
@@ -48,33 +46,34 @@ def deploy(
     *,
     candidates: frozenset[str],
     routed: frozenset[ObjectKey],
+    baseline: Iterable[str] = (),
     on_created: Callable[[str, str], None] = lambda name, uid: None,
 ) -> Deployed:
     """Bring every manifest of the rollout into being, by the rules above.
 
-    ``candidates`` holds the candidates' objects as ``Kind/namespace/name``; ``routed`` the objects
-    that hold weights; ``on_created`` is told of each object made, with its UID.  Raises
+    ``candidates`` and ``baseline`` hold their objects as ``Kind/namespace/name``; ``routed`` the
+    objects that hold weights; ``on_created`` is told of each object made, with its UID.  Raises
     ``SpecError`` for a namespace that does not exist.
     """
-    done, read = Deployed(), read_only_by(candidates, bundle.deploy, bundle.namespace)
-    own = candidates | {name for names in read.values() for name in names}
-    renewed = _renewed(bundle, objects, read)
-    for manifest in bundle.deploy:
+    done, read = Deployed(), read_alone(bundle, objects, candidates, baseline)
+    documents = documents_of(bundle, read)
+    for manifest in in_order(bundle, documents.keys()):
         key = ObjectKey.of(manifest, bundle.namespace)
         existing = objects.get(key)
         name = object_name(manifest, bundle.namespace)
+        wanted = marked(manifest, documents, bundle.namespace)
         if key.kind == "Namespace":
             _require_namespace(key, existing)
         elif existing is None:
-            made = objects.create(inplace.first(key, manifest, bundle.experiment))
+            made = objects.create(inplace.first(key, wanted, bundle.experiment))
             done.created[name] = uid(made)
             on_created(name, done.created[name])
         else:
             done.found[name] = uid(existing)
             if key in routed:
-                done.notes += _bring(key, existing, manifest, bundle.experiment, objects)
-            elif name in own:
-                objects.apply(_marked(manifest, renewed.get(name)))
+                done.notes += _bring(key, existing, wanted, bundle.experiment, objects)
+            elif name in candidates or name in documents:
+                objects.apply(wanted)
             elif differs(existing, manifest):
                 done.notes.append(f"{key} exists and differs from its manifest: left as it is")
     return done
@@ -114,30 +113,15 @@ def _pending(readiness: Readiness, key: ObjectKey) -> str | None:
         return f"not known: {error}"
 
 
-def _renewed(bundle: Bundle, objects: Objects, read: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return the workloads whose pods must start anew since what they read changes: its digest."""
-    documents = {object_name(m, bundle.namespace): m for m in bundle.deploy}
-    changed = {
-        name for names in read.values() for name in names
-        if (existing := objects.get(ObjectKey.of(documents[name], bundle.namespace))) is not None
-        and differs(existing, documents[name])
-    }  # fmt: skip
-    return {
-        workload: hashlib.sha256(said(documents[name] for name in names).encode()).hexdigest()[:16]
-        for workload, names in read.items()
-        if changed & set(names)
-    }
+def read_alone(
+    bundle: Bundle, objects: Objects, candidates: Set[str], baseline: Iterable[str]
+) -> dict[str, list[str]]:
+    """Return by workload the documents that only candidates read.
 
-
-def _marked(manifest: Manifest, digest: str | None) -> Manifest:
-    """Return a workload with a mark at its pods: what they read at their start has changed."""
-    template = look(manifest, ("spec", "template"))
-    if digest is None or not isinstance(template, Mapping):
-        return manifest
-    metadata = mapped(template, ("metadata",))
-    annotations = {**mapped(metadata, ("annotations",)), READ: digest}
-    marked = {**template, "metadata": {**metadata, "annotations": annotations}}
-    return {**manifest, "spec": {**manifest["spec"], "template": marked}}
+    What is stored of the baseline counts, too: it may be in no document, or another than there.
+    """
+    found = (objects.get(parse_name(name)) for name in baseline)
+    return read_by_candidates(bundle, candidates, [each for each in found if each is not None])
 
 
 def same_model(

@@ -22,6 +22,8 @@ NO_MODEL = ("name", "traffic", "annotations", "labels")
 """What of a predictor says nothing of the model that it serves."""
 QUANTITIES = ("limits", "requests", "sizeLimit", "divisor")
 """Fields whose texts are amounts (resource.Quantity)."""
+READ = "crossfade.dev/read"
+"""The annotation of a candidate's pods that changes with what they read; it is no model's."""
 
 
 def content(document: Object) -> Mapping[str, Any]:
@@ -42,10 +44,13 @@ def differs(existing: Object, manifest: Object) -> bool:
 def covers(have: Any, want: Any, *, amount: bool = False) -> bool:
     """Return whether a stored value has everything that a wanted one says.
 
-    ``amount`` tells that texts are quantities here: ``0.5`` is stored as ``500m``.
+    ``amount`` tells that texts are quantities here: ``0.5`` is stored as ``500m``.  An empty
+    mapping and null leave everything to the server, which fills it in; an empty list is a value.
     """
-    if _empty(want):
-        return _empty(have)
+    if want is None:
+        return True
+    if have is None and want in ({}, []):
+        return True
     if isinstance(want, Mapping):
         return isinstance(have, Mapping) and all(
             covers(have.get(k), v, amount=amount or k in QUANTITIES) for k, v in want.items()
@@ -57,10 +62,6 @@ def covers(have: Any, want: Any, *, amount: bool = False) -> bool:
             and all(covers(h, w, amount=amount) for h, w in zip(have, want, strict=True))
         )
     return bool(have == want) or (amount and _amount(have) == _amount(want) is not None)
-
-
-def _empty(value: Any) -> bool:
-    return value is None or (isinstance(value, (list, Mapping)) and not value)
 
 
 def _amount(value: Any) -> Decimal | None:
@@ -79,7 +80,7 @@ def unscaled(document: Object) -> Object:
 
 
 def identity(stored: Object | None) -> str | None:
-    """Return what a workload runs, without what scaling changes; None for none."""
+    """Return what a workload runs, without what scaling changes and our mark; None for none."""
     if stored is None:
         return None
     spec = copy.deepcopy(dict(stored.get("spec") or {}))
@@ -88,6 +89,7 @@ def identity(stored: Object | None) -> str | None:
             mapped(spec, ("template", "spec"))
         )  # labels and selectors name a copy, not a model
     _drop_replicas(spec)
+    _drop_marks(spec)
     return json.dumps(spec, sort_keys=True)
 
 
@@ -107,6 +109,7 @@ def predictor_model(predictor: Mapping[str, Any]) -> str:
     """Return what a predictor runs, without its name, its traffic and what scaling changes."""
     own = {k: v for k, v in copy.deepcopy(dict(predictor)).items() if k not in NO_MODEL}
     _drop_replicas(own)
+    _drop_marks(own)
     return json.dumps(own, sort_keys=True)
 
 
@@ -118,3 +121,19 @@ def _drop_replicas(node: Any) -> None:
     elif isinstance(node, list):
         for value in node:
             _drop_replicas(value)
+
+
+def _drop_marks(node: Any) -> None:
+    """Take our mark away, with what is empty without it."""
+    if isinstance(node, list):
+        for value in node:
+            _drop_marks(value)
+    if not isinstance(node, dict):
+        return
+    for value in node.values():
+        _drop_marks(value)
+    annotations = node.get("annotations")
+    if isinstance(annotations, dict) and annotations.pop(READ, None) and not annotations:
+        del node["annotations"]
+    if node.get("metadata") in ({}, None):
+        node.pop("metadata", None)

@@ -113,6 +113,7 @@ def _deploy(run: Run, deployed: deploy.Deployed) -> None:
         run.objects,
         candidates=frozenset(candidates),
         routed=frozenset(run.router.keys()),
+        baseline=objects[run.baseline],
     )
     deployed.created, deployed.found, deployed.notes = done.created, done.found, done.notes
 

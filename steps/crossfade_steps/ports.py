@@ -118,7 +118,10 @@ class Router(Protocol):
         """Bring the weights to these whatever they are now, also where they do not make 100."""
 
     def identities(self, manifests: Sequence[Object] | None = None) -> dict[str, Any]:
-        """Return what each version's destination is known by: as stored, or in the manifests."""
+        """Return what each version's destination is known by: as stored, or in the manifests.
+
+        Where none of them says it, as it is pinned.
+        """
 
     def pin(self, known: Mapping[str, Any]) -> None:
         """Look for these destinations from now on, wherever a list has moved them to."""

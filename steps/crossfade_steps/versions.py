@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from crossfade.errors import CrossfadeError, SpecError
-from crossfade.routes import full_host
+from crossfade.routes import full_host, pointing, same
+from crossfade.routes.pointing import reaches
 from crossfade.spec.ownership import known_manifests, single_owner
+from crossfade.spec.source import look
 from crossfade.workloads import routed_workload
 from crossfade_steps.deploy import parse_name
 from crossfade_steps.run import Run
@@ -77,46 +79,94 @@ def require_baseline(run: Run) -> None:
     What users get then is another model than the one the candidate would be compared with.
     """
     stored = [run.objects.get(key) for key in run.router.keys()]  # noqa: SIM118 (no mapping)
-    if None in stored or run.baseline in _named_by_routes(run, frozenset([run.baseline])):
+    if None in stored or routes_to(run, run.baseline, same):
         return
     names = ", ".join(str(key) for key in run.router.keys())  # noqa: SIM118
     raise SpecError(
-        f"{names}: no route goes to {hosts(run)[run.baseline][0]}, where the documents have the "
+        f"{names}: no route goes to {_place(run, run.baseline)}, where the documents have the "
         f"baseline {run.baseline}",
         hint="bring the documents and what is stored to the same destinations, or leave the "
         "routing object out of spec.deploy",
     )
 
 
+def _place(run: Run, version: str) -> str:
+    """Return a version's destination for a person."""
+    known = _known(run).get(version)
+    if not isinstance(known, Mapping):
+        return str(known or hosts(run)[version][0])
+    name = known.get("host") or f"{known.get('namespace') or run.bundle.namespace}/{known['name']}"
+    port = look(known, ("port", "number")) or known.get("port")
+    told = (("subset", known.get("subset")), ("port", port))
+    return f"{name}" + "".join(f", {key} {value}" for key, value in told if value)
+
+
 def serving(run: Run) -> frozenset[str]:
     """Return the versions that may get traffic now; all of them where it cannot be known.
 
-    Route documents of a promotion may have replaced the routes whose weights are read: then a
-    version serves when its host is still named by the routing object.
+    A version serves where it has weight, and where a rule without the baseline points at it, as one
+    for testers.  Route documents of a promotion may have replaced the routes whose weights are
+    read: then a version serves when any rule points at it.
     """
     every = frozenset(version.name for version in run.versions)
     try:
-        return frozenset(name for name, weight in run.router.read().weights.items() if weight)
-    except SpecError:
-        return _named_by_routes(run, every)
+        weights = _weights(run)
+        named = {name: routes_to(run, name) for name in every}
     except CrossfadeError:
         return every
+    if weights is None:
+        return frozenset(name for name in every if named[name])
+    return frozenset(name for name in every if weights[name] or False in named[name])
 
 
-def _named_by_routes(run: Run, every: frozenset[str]) -> frozenset[str]:
-    """Return the versions whose host a stored route names, in whichever way it is written."""
-    named: set[str] = set()
+def _weights(run: Run) -> Mapping[str, int] | None:
+    """Return the weights in force, None where the stored routes have no such split."""
     try:
-        known = hosts(run)
-        for key in run.router.keys():  # noqa: SIM118 (a router is no mapping)
-            spec = (run.objects.get(key) or {}).get("spec")
-            named.update(full_host(text, key.namespace) for text in _texts(spec))
-    except CrossfadeError:
-        return every
-    namespace = run.bundle.namespace
-    return frozenset(
-        name for name in every if name not in known or full_host(known[name][0], namespace) in named
-    )
+        return run.router.read().weights
+    except SpecError:
+        return None
+
+
+def routes_to(
+    run: Run, version: str, is_it: Callable[[Any, Any, str], bool] = reaches
+) -> tuple[bool, ...]:
+    """Return for each stored rule that points at a version whether it has the baseline, too.
+
+    By destination; by host where no destination is known: then which rule it is is not known, as
+    for a routing object that runs the version itself.
+    """
+    known = _known(run)
+    if routed_workload(run.bundle, version) is not None:
+        return (True,)
+    if version not in known:
+        return (True,) if _host_is_named(run, version) else ()
+    found = []
+    for key in run.router.keys():  # noqa: SIM118 (a router is no mapping)
+        for rule in pointing.rules(run.objects.get(key) or {}):
+            if any(is_it(item, known[version], key.namespace) for item in rule):
+                base = known.get(run.baseline)
+                found.append(any(is_it(item, base, key.namespace) for item in rule))
+    return tuple(found)
+
+
+def _known(run: Run) -> Mapping[str, Any]:
+    """Return what each version's destination is known by; nothing where none resolves."""
+    with suppress(SpecError):
+        return run.router.identities(run.bundle.deploy)
+    return {}
+
+
+def _host_is_named(run: Run, version: str) -> bool:
+    """Return whether a stored route names a version's host, in whichever way it is written."""
+    try:
+        known = hosts(run).get(version)
+    except SpecError:
+        return True
+    named: set[str] = set()
+    for key in run.router.keys():  # noqa: SIM118 (a router is no mapping)
+        spec = (run.objects.get(key) or {}).get("spec")
+        named.update(full_host(text, key.namespace) for text in _texts(spec))
+    return known is None or full_host(known[0], run.bundle.namespace) in named
 
 
 def _texts(value: Any) -> Iterator[str]:

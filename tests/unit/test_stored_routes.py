@@ -10,8 +10,12 @@ from rig import VS, Rig, bundle, deployment, route
 
 from crossfade.routes import identities, resolve, resolve_known
 from crossfade.routes.additions import missing
+from crossfade.spec.experiment import Experiment
+from crossfade.spec.rollout import Bundle, VersionObjects
 from crossfade.verdict import Outcome
 from crossfade_steps.loop import conduct
+from crossfade_steps.ports import ObjectKey
+from crossfade_steps.routers.objects import ObjectRouter
 from crossfade_steps.versions import serving
 
 PAY = {"route": [{"destination": {"host": "pay-a"}, "weight": 60},
@@ -144,3 +148,200 @@ def test_two_backends_of_one_name_are_told_by_their_namespaces() -> None:
     rule = resolve_known(http_route("cand", "base"), paths, known)
 
     assert rule.percent() == {"v1": 10, "v2": 90}
+
+
+def backends(*found: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": "r", "namespace": "default"},
+            "spec": {"rules": [{"backendRefs": list(found)}]}}  # fmt: skip
+
+
+def ports(*found: tuple[int, int]) -> dict[str, Any]:
+    return backends(*({"name": "m", "port": port, "weight": weight} for port, weight in found))
+
+
+BACKENDS = {f"v{i + 1}": f".spec.rules[0].backendRefs[{i}].weight" for i in range(2)}
+
+
+def test_two_backends_of_one_name_are_told_by_their_ports() -> None:
+    known = identities(resolve(ports((80, 90), (81, 10)), BACKENDS).slots)
+
+    rule = resolve_known(ports((81, 0), (80, 100)), BACKENDS, known)
+
+    assert rule.percent() == {"v1": 100, "v2": 0}
+    added = missing(ports((80, 100)), ports((80, 100), (81, 0)))
+    assert [op["value"] for op in added] == [{"name": "m", "port": 81, "weight": 0}]
+
+
+def test_a_write_tests_all_that_tells_two_backends_of_one_name_apart() -> None:
+    other = {"name": "m", "namespace": "cand", "port": 81, "weight": 0}
+    rule = resolve(backends({"name": "m", "port": 80}, other), BACKENDS)
+
+    tests = {op["path"].rpartition("backendRefs/")[2]: op["value"]
+             for op in rule.patch(None, {"v1": 50, "v2": 50}) if op["op"] == "test"}  # fmt: skip
+
+    assert tests == {"0/name": "m", "0/port": 80,
+                     "1/name": "m", "1/port": 81, "1/namespace": "cand"}  # fmt: skip
+
+
+HR_ADMIN: list[dict[str, Any]] = [{"path": {"type": "PathPrefix", "value": "/admin"}}]
+HR_TESTER = [{"headers": [{"name": "x-tester", "value": "1"}]}]
+
+
+@pytest.mark.parametrize(
+    ("have", "want"),
+    [
+        ([{"path": {"type": "PathPrefix", "value": "/"}}], None),
+        ([{"path": {"type": "PathPrefix", "value": "/m"}}], [{"path": {"value": "/m"}}]),
+        ([{"path": {"type": "PathPrefix", "value": "/"},
+           "headers": [{"type": "Exact", "name": "x-tester", "value": "1"}]}], HR_TESTER),
+        ([{"path": {"type": "RegularExpression", "value": "/m.*"}}], [{"path": {"value": "/m"}}]),
+    ],
+    ids=["every-path", "path", "header", "only-the-place-tells"],
+)  # fmt: skip
+def test_a_candidate_is_added_to_its_rule_with_what_the_server_has_filled_in(
+    have: Any, want: Any
+) -> None:
+    base, new = {"name": "m", "port": 80}, {"name": "n", "port": 80}
+    admin = {"matches": HR_ADMIN, "backendRefs": [base]}
+    wanted = {"backendRefs": [base, new], **({"matches": want} if want else {})}
+
+    operations = missing(rules("HTTPRoute", admin, {"matches": have, "backendRefs": [base]}),
+                         rules("HTTPRoute", admin, wanted))  # fmt: skip
+
+    assert operations == [{"op": "add", "path": "/spec/rules/1/backendRefs/-",
+                           "value": {**new, "weight": 0}}]  # fmt: skip
+
+
+def test_a_rule_of_other_requests_at_the_same_place_of_fewer_is_not_taken() -> None:
+    base, new = {"name": "m", "port": 80}, {"name": "n", "port": 80}
+    have = [{"matches": [{"path": {"value": path}}], "backendRefs": [base]} for path in "ab"]
+
+    assert (
+        missing(rules("HTTPRoute", *have), rules("HTTPRoute", {"backendRefs": [base, new]})) == []
+    )
+
+
+A, B = (
+    ObjectKey("apps", "Deployment", "default", "a"),
+    ObjectKey("apps", "Deployment", "default", "b"),
+)
+HR = ObjectKey("gateway.networking.k8s.io", "HTTPRoute", "default", "r")
+PARTS: dict[str, Any] = {
+    "VirtualService": ({"host": "m", "subset": "s1"}, {"host": "m", "subset": "s2"}),
+    "HTTPRoute": ({"name": "m", "port": 80}, {"name": "m", "port": 81}),
+}
+
+
+def web(name: str, image: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}},
+    }
+
+
+def pointing(kind: str, *parts: tuple[int, int]) -> dict[str, Any]:
+    """A route with parts of one host, each by its index and its weight."""
+    items = [(PARTS[kind][part], weight) for part, weight in parts]
+    if kind == "HTTPRoute":
+        return backends(*({**item, "weight": weight} for item, weight in items))
+    vs = route()
+    vs["spec"]["http"][0]["route"] = [{"destination": d, "weight": w} for d, w in items]
+    return vs
+
+
+def one_host(kind: str, image: str = "new", **update: Any) -> Bundle:
+    """A rollout of two Deployments behind one host, told apart by subset or by port."""
+    whole = bundle(promote=False)
+    document = whole.experiment.model_dump(by_alias=True, exclude_none=True)
+    info = document["spec"]["versionInfo"]
+    if kind == "HTTPRoute":
+        for version in (info["baseline"], *info["candidates"]):
+            path = BACKENDS[version["name"]]
+            version["weightObjRef"] = {
+                "apiVersion": "gateway.networking.k8s.io/v1",
+                "kind": kind,
+                "name": "r",
+                "namespace": "default",
+                "fieldPath": path,
+            }
+    named = {"v1": VersionObjects(objects=("Deployment/default/a",)),
+             "v2": VersionObjects(objects=("Deployment/default/b",))}  # fmt: skip
+    deploy = (web("a", "old"), web("b", image), pointing(kind, (0, 100), (1, 0)))
+    return whole.model_copy(update={
+        "experiment": Experiment.model_validate(document), "deploy": deploy, "versions": named,
+        "verify": None, "promote": {"v2": (web("a", "new"), pointing(kind, (0, 100)))}, **update,
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_a_second_night_begins_where_a_promotion_has_left_one_route(kind: str) -> None:
+    rig = Rig(one_host(kind))
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+    assert rig.store.get(B) is None
+
+    whole = one_host(kind, "newer")
+    again = Rig(whole, objects=rig.store, router=ObjectRouter(whole.experiment, rig.store))
+
+    assert conduct(again.run).outcome is Outcome.PROMOTED
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_a_copy_that_is_left_is_replaced_where_no_route_points_at_it(kind: str) -> None:
+    rig = Rig(one_host(kind))
+    stored(rig, pointing(kind, (0, 100)), web("a", "old"), web("b", "older"))
+
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_another_part_of_the_baseline_s_host_is_not_the_baseline(kind: str) -> None:
+    rig = Rig(one_host(kind))
+    vs = pointing(kind, (1, 100))
+    stored(rig, vs, web("a", "old"), web("b", "older"))
+
+    ended = conduct(rig.run)
+
+    assert ended.outcome is Outcome.FAILED
+    assert "no route goes to " in ended.sentence
+    assert (rig.store.get(VS if kind == "VirtualService" else HR) or {})["spec"] == vs["spec"]
+
+
+def test_a_copy_stays_while_a_route_names_its_host_without_a_subset() -> None:
+    whole = one_host("VirtualService")
+    final = pointing("VirtualService", (0, 100))
+    final["spec"]["http"][0]["route"][0]["destination"] = {"host": "m"}
+    rig = Rig(whole.model_copy(update={"promote": {"v2": (web("a", "new"), final)}}))
+
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+    assert rig.store.get(B) is not None
+
+
+@pytest.mark.parametrize("promote", [False, True])
+def test_a_rule_for_testers_goes_on_with_the_new_model(promote: bool) -> None:
+    rig = Rig(bundle(promote=promote))
+    vs = route(both=False)
+    testers = copy.deepcopy(route()["spec"]["http"][0]["route"][1])
+    testers.pop("weight")
+    vs["spec"]["http"].append({"match": [{"headers": {"x-tester": {"exact": "1"}}}],
+                               "route": [testers]})  # fmt: skip
+    if promote:
+        rig.run.bundle.promote["v2"][1]["spec"]["http"].append(vs["spec"]["http"][1])
+    stored(rig, vs, deployment("base", "old"), deployment("cand", "older"))
+
+    assert conduct(rig.run).outcome is Outcome.PROMOTED
+    assert any("points at v2: its users get the new model" in note for note in rig.run.notes)
+    assert rig.model("cand") == "new"
+
+
+def test_a_candidate_beside_the_baseline_is_not_replaced_where_nobody_can_tell_its_share() -> None:
+    rig = Rig(bundle())
+    vs = route()
+    for each in vs["spec"]["http"][0]["route"]:
+        each["weight"] = 0
+    stored(rig, vs, deployment("base", "old"), deployment("cand", "older"))
+
+    assert conduct(rig.run).outcome is Outcome.FAILED
+    assert rig.model("cand") == "older"

@@ -15,13 +15,12 @@ from typing import Any
 from crossfade.contract import ACCOUNT
 from crossfade.errors import SpecError
 from crossfade.routes import references_by_object
-from crossfade.spec.dependents import read_only_by
 from crossfade.spec.names import dns_name, lock_name
 from crossfade.spec.ownership import GROUPS, WORKLOADS, object_name
 from crossfade.spec.requests import proving_request
 from crossfade.spec.rollout import Bundle, JobLoad
 from crossfade.spec.source import mapped
-from crossfade.workloads import key_of, workloads_of
+from crossfade.workloads import key_of, read_by_candidates, workloads_of
 
 GROUP = "rbac.authorization.k8s.io"
 MOST_NAME = 63
@@ -104,7 +103,7 @@ def _of_objects(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
     else is changed (design section 4).
     """
     removed, applied = _removed(bundle), _applied(bundle)
-    read = read_only_by(removed, bundle.deploy, bundle.namespace)
+    read = read_by_candidates(bundle, removed)
     applied |= {name for found in read.values() for name in found}
     names: dict[tuple[str, str, str], dict[str, list[str]]] = defaultdict(dict)
     for manifest in (*bundle.deploy, *(m for group in bundle.promote.values() for m in group)):

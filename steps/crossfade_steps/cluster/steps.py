@@ -104,7 +104,7 @@ def _deploy(stage: Stage) -> None:
     freed = free_candidates(run)
     done = deploying.deploy(
         run.bundle, run.objects, candidates=frozenset(candidates),
-        routed=frozenset(run.router.keys()),
+        routed=frozenset(run.router.keys()), baseline=found[run.baseline],
         on_created=lambda name, uid: run.record.append(record.created(name, uid)),
     )  # fmt: skip
     for note in (*freed, *done.notes):

@@ -92,13 +92,13 @@ class ObjectRouter:
         return RouteState(now.percent(), str(after["metadata"]["resourceVersion"]), now.sticky)
 
     def identities(self, manifests: Sequence[Object] | None = None) -> dict[str, Any]:
-        """Return what each version's destination is known by; nothing where none resolves."""
+        """Return what each version's destination is known by; as pinned where no manifest says."""
         stored = self._objects.get(self._key)
         sources = [stored] if manifests is None else self._named(manifests)
         for source in sources:
             if source is not None:
                 return identities(resolve_known(source, self._references, self._known).slots)
-        return {}
+        return dict(self._known)
 
     def pin(self, known: Mapping[str, Any]) -> None:
         """Look for these destinations from now on."""

@@ -39,8 +39,7 @@ class Part:
         """Return one JSON Patch: test what was read, then add the weights of these versions."""
         version = {"op": "test", "path": "/metadata/resourceVersion",
                    "value": self.resource_version}  # fmt: skip
-        tests = [{"op": "test", "path": pointer(m.identity_path), "value": m.identity}
-                 for m in self.members.values()]  # fmt: skip
+        tests = [test for m in self.members.values() for test in m.tests()]
         changes = [{"op": "add", "path": pointer(m.path), "value": weights[v]}
                    for v, m in self.members.items()]  # fmt: skip
         return [version, *tests, *changes]
@@ -112,8 +111,8 @@ class SpreadRouter:
         return self.read()
 
     def identities(self, manifests: Sequence[Object] | None = None) -> dict[str, Any]:
-        """Return what each version's destination is known by; nothing where none resolves."""
-        found: dict[str, Any] = {}
+        """Return what each version's destination is known by; as pinned where no manifest says."""
+        found = dict(self._known)
         for key in self._paths:
             named = [m for m in manifests or () if ObjectKey.of(m, key.namespace) == key]
             for source in [self._objects.get(key)] if manifests is None else named:

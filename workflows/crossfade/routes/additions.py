@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crossfade.routes.httproute import backend
+from crossfade.routes.httproute import backend, matches
 from crossfade.routes.member import Manifest, Path, pointer
 from crossfade.routes.pinning import same
 from crossfade.spec.source import listed, look, mapped
@@ -19,6 +19,10 @@ Operation = dict[str, Any]
 
 def _destination(item: Manifest, namespace: str) -> Any:
     return item.get("destination")
+
+
+def _match(rule: Manifest) -> Any:
+    return rule.get("match") or None
 
 
 def _named(item: Manifest, namespace: str) -> Any:
@@ -37,16 +41,16 @@ class Shape:
     items: Path
     weight: str
     identity: Callable[[Manifest, str], Any]
-    match: str = ""
+    match: Callable[[Manifest], Any] = _match
     sole: int | None = None
 
 
 SHAPES = {
-    "VirtualService": Shape(("spec", "http"), ("route",), "weight", _destination, "match", 100),
-    "HTTPRoute": Shape(("spec", "rules"), ("backendRefs",), "weight", backend, "matches"),
+    "VirtualService": Shape(("spec", "http"), ("route",), "weight", _destination, sole=100),
+    "HTTPRoute": Shape(("spec", "rules"), ("backendRefs",), "weight", backend, matches),
     "TrafficSplit": Shape(None, ("spec", "backends"), "weight", _named),
     "Route": Shape(None, ("spec", "alternateBackends"), "weight", _named),
-    "SeldonDeployment": Shape(None, ("spec", "predictors"), "traffic", _named, "", 100),
+    "SeldonDeployment": Shape(None, ("spec", "predictors"), "traffic", _named, sole=100),
 }
 
 
@@ -58,9 +62,9 @@ def missing(stored: Manifest, manifest: Manifest) -> list[Operation]:
     if shape.rules is None:
         return _additions(shape, stored, manifest, ())
     operations: list[Operation] = []
-    have = listed(stored, shape.rules)
-    for index, want in enumerate(listed(manifest, shape.rules)):
-        i = _rule_of(shape, have, want, (index, _namespace(stored)))
+    have, wanted = listed(stored, shape.rules), listed(manifest, shape.rules)
+    for index, want in enumerate(wanted):
+        i = _rule_of(shape, have, wanted, (index, _namespace(stored)))
         if i is not None:
             operations += _additions(shape, stored, want, (*shape.rules, i))
     return operations
@@ -83,23 +87,26 @@ def _additions(shape: Shape, stored: Manifest, wanted: Manifest, rule: Path) -> 
 
 
 def _rule_of(
-    shape: Shape, have: Sequence[Manifest], want: Manifest, place: tuple[int, str]
+    shape: Shape, have: Sequence[Manifest], wanted: Sequence[Manifest], place: tuple[int, str]
 ) -> int | None:
     """Return the index of the stored rule that a wanted one is: it has one of its destinations.
 
     The one that matches the same requests, at the same index if there are several; else the only
-    one that there is.  A rule for other requests is somebody else's (faults C74).
+    one that there is; else the one at the same index of as many.  A rule for other requests is
+    somebody else's (faults C74).
     """
     index, namespace = place
+    want = wanted[index]
     found = [
         i for i, rule in enumerate(have)
         if any(_among(shape, listed(rule, shape.items), item, namespace)
                for item in listed(want, shape.items))
     ]  # fmt: skip
-    alike = [i for i in found if have[i].get(shape.match) == want.get(shape.match)]
-    if index in alike:
+    alike = [i for i in found if shape.match(have[i]) == shape.match(want)]
+    left = alike or (found if len(found) == 1 or len(have) == len(wanted) else [])
+    if index in left:
         return index
-    return (alike or found)[0] if len(alike) == 1 or len(found) == 1 else None
+    return left[0] if len(left) == 1 else None
 
 
 def _among(shape: Shape, items: Sequence[Manifest], wanted: Manifest, namespace: str) -> bool:

@@ -34,10 +34,17 @@ def members(manifest: Manifest, path: Path) -> list[Member]:
         name = look(manifest, (*base, "name"))
         weight = 1 if raw is None else raw
         whole = backend(look(manifest, base), str(look(manifest, ("metadata", "namespace")) or ""))
+        further = _further(manifest, base)
         found.append(
-            Member((*base, "weight"), raw, weight, (*base, "name"), name, str(name), whole)
+            Member((*base, "weight"), raw, weight, (*base, "name"), name, str(name), whole, further)
         )
     return found
+
+
+def _further(manifest: Manifest, base: Path) -> tuple[tuple[Path, Any], ...]:
+    """Return what tells a backend from one of the same name, as far as it is written."""
+    paths = [(*base, key) for key in ("namespace", "port")]
+    return tuple((path, value) for path in paths if (value := look(manifest, path)) is not None)
 
 
 def backend(reference: Any, namespace: str) -> dict[str, Any]:
@@ -47,6 +54,23 @@ def backend(reference: Any, namespace: str) -> dict[str, Any]:
     """
     defaults = {"group": "", "kind": "Service", "namespace": namespace, "name": None, "port": None}
     return {key: look(reference, (key,)) or default for key, default in defaults.items()}
+
+
+def matches(rule: Any) -> list[dict[str, Any]]:
+    """Return the requests that a rule is for, with the API's defaults (HTTPRouteMatch).
+
+    The server fills them in: a rule that says nothing is stored as one of every path.
+    """
+    return [_match(found) for found in listed_at(rule, ("matches",)) or [{}]]
+
+
+def _match(found: Any) -> dict[str, Any]:
+    made = dict(found) if isinstance(found, dict) else {}
+    made["path"] = {"type": "PathPrefix", "value": "/", **(made.get("path") or {})}
+    for key in ("headers", "queryParams"):
+        if key in made:
+            made[key] = [{"type": "Exact", **each} for each in listed_at(found, (key,))]
+    return made
 
 
 def host(member: Member) -> tuple[str, int] | None:

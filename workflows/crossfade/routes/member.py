@@ -24,7 +24,8 @@ class Member:
 
     ``raw`` is the weight as written, None when absent; ``weight`` is what that means.  The value
     at ``identity_path`` is what a patch tests first, so that a reordered list is never hit.  Where
-    it alone does not tell two destinations apart, ``whole`` does.
+    it alone does not tell two destinations apart, ``whole`` does, and ``further`` values by their
+    paths are tested, too.
     """
 
     path: Path
@@ -34,11 +35,17 @@ class Member:
     identity: Any
     label: str
     whole: Any = None
+    further: tuple[tuple[Path, Any], ...] = ()
 
     @property
     def known_by(self) -> Any:
         """Return what tells the destination from every other one."""
         return self.identity if self.whole is None else self.whole
+
+    def tests(self) -> list[dict[str, Any]]:
+        """Return the operations of a JSON Patch that prove that the destination is still here."""
+        tested = ((self.identity_path, self.identity), *self.further)
+        return [{"op": "test", "path": pointer(path), "value": value} for path, value in tested]
 
 
 def parse_field_path(text: str) -> Path:

@@ -29,15 +29,21 @@ def identities(members: Mapping[str, Member | None]) -> dict[str, Any]:
 def same(one: Any, other: Any, namespace: str) -> bool:
     """Return whether two identities are of one destination of an object in a namespace.
 
-    A host may be written shorter, a port and a document's own namespace left out.
+    A host may be written shorter, a port and a document's own namespace left out.  A port is a
+    number in Gateway API, and has its number in Istio.
     """
     if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
         return bool(one == other)
     hosts = [full_host(str(side.get("host", "")), namespace) for side in (one, other)]
-    ports = [look(side, ("port", "number")) for side in (one, other)]
+    ports = [_port(side) for side in (one, other)]
     rest = [{k: v or (namespace if k == "namespace" else v) for k, v in side.items()
              if k not in ("host", "port")} for side in (one, other)]  # fmt: skip
     return hosts[0] == hosts[1] and rest[0] == rest[1] and (None in ports or ports[0] == ports[1])
+
+
+def _port(identity: Mapping[str, Any]) -> Any:
+    port = identity.get("port")
+    return port.get("number") if isinstance(port, Mapping) else port
 
 
 def full_host(host: str, namespace: str) -> str:

@@ -104,10 +104,11 @@ class Rule:
         """
         operations: list[Operation] = []
         if resource_version is not None:
-            operations.append(_test("/metadata/resourceVersion", resource_version))
+            path = "/metadata/resourceVersion"
+            operations.append({"op": "test", "path": path, "value": resource_version})
         managed = {v: m for v, m in self.slots.items() if m is not None}
         for member in managed.values():
-            operations.append(_test(pointer(member.identity_path), member.identity))
+            operations += member.tests()
         raw = self._raw(weights)
         for version, member in managed.items():
             operations.append({"op": "add", "path": pointer(member.path), "value": raw[version]})
@@ -132,7 +133,3 @@ class Rule:
     def _relative_and_coarse(self, total: int) -> bool:
         """Tell relative weights (2 of 5) from a managed part of a hundred (80 beside 20)."""
         return total + sum(member.weight for member in self.foreign) < COARSEST
-
-
-def _test(path: str, value: Any) -> Operation:
-    return {"op": "test", "path": path, "value": value}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from crossfade.spec.ownership import WORKLOADS, Manifest, object_name
+from crossfade.spec.ownership import Manifest, object_name
 
 KINDS = {
     "configMap": "ConfigMap", "configMapRef": "ConfigMap", "configMapKeyRef": "ConfigMap",
@@ -20,24 +20,25 @@ KINDS = {
 def read_by(workload: Manifest, default_namespace: str) -> list[str]:
     """Return what a workload's pods read, as ``Kind/namespace/name``, in the order written."""
     namespace = object_name(workload, default_namespace).split("/")[1]
-    found = (f"{kind}/{namespace}/{name}" for kind, name in _references(workload.get("spec")))
+    content = [value for key, value in workload.items() if key not in ("metadata", "status")]
+    found = (f"{kind}/{namespace}/{name}" for kind, name in _references(content))
     return list(dict.fromkeys(found))
 
 
 def read_only_by(
-    names: Iterable[str], manifests: Iterable[Manifest], default_namespace: str
+    own: Iterable[Manifest],
+    others: Iterable[Manifest],
+    documents: Iterable[Manifest],
+    default_namespace: str,
 ) -> dict[str, list[str]]:
-    """Return by workload the documents that these workloads read, and no other workload does."""
-    documents = {object_name(manifest, default_namespace): manifest for manifest in manifests}
-    read = {
-        name: [other for other in read_by(manifest, default_namespace) if other in documents]
-        for name, manifest in documents.items()
-        if manifest.get("kind") in WORKLOADS
-    }
-    wanted = set(names)
-    others = {other for name, found in read.items() if name not in wanted for other in found}
-    return {name: [other for other in found if other not in others]
-            for name, found in read.items() if name in wanted}  # fmt: skip
+    """Return by name what of the documents these workloads read, and none of the others does."""
+    known = {object_name(manifest, default_namespace) for manifest in documents}
+    known -= {name for other in others for name in read_by(other, default_namespace)}
+    found: dict[str, list[str]] = {}
+    for workload in own:
+        read = [name for name in read_by(workload, default_namespace) if name in known]
+        found.setdefault(object_name(workload, default_namespace), []).extend(read)
+    return found
 
 
 def _references(node: Any) -> Iterator[tuple[str, str]]:
