@@ -73,3 +73,14 @@ def _group(item: pytest.Item) -> str:
 def _minutes(item: pytest.Item) -> float:
     mark = item.get_closest_marker("minutes")
     return float(mark.args[0]) if mark else 0.0
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to go on where tests of a group, which share objects, would run beside each other."""
+    if not session.config.getoption("loadgroup", default=False):
+        return
+    apart = [item.nodeid for item in session.items
+             if (mark := item.get_closest_marker("xdist_group")) is not None
+             and not item.nodeid.endswith(f"@{mark.args[0]}")]  # fmt: skip
+    if apart:
+        pytest.exit(f"xdist does not keep groups together with this pytest: {apart[0]}", 4)
