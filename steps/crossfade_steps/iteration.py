@@ -20,7 +20,7 @@ from crossfade_steps.applying import (
 )
 from crossfade_steps.reading import observe
 from crossfade_steps.run import Run
-from crossfade_steps.watching import Alarmed, Watch, scrape_seconds
+from crossfade_steps.watching import Alarmed, Watch, newest_seconds
 
 LATE_SECONDS = 5.0
 
@@ -187,12 +187,13 @@ def _decided(
 def window(run: Run, start: float, state: Mapping[str, Any]) -> tuple[float, float] | None:
     """Return the window that a policy of counts reads now; None for any other policy.
 
-    It begins where the last one that was read ended, and ends a scrape ago: the newest scrape of
-    some series may still be missing.
+    It begins where the last one that was read ended, and ends so long ago that each series' next
+    scrape is there: without it the counter would stand still up to this end, and the next window
+    would begin from a line to that scrape, which is higher.
     """
     if not policies.counts(run.bundle.policy.name):
         return None
-    delay = scrape_seconds(run)
+    delay = newest_seconds(run)
     since = float(state.get("until") or start - delay)
     return since, max(since, run.clock.now() - delay)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +96,13 @@ def _samples(body: Any, selector: str) -> Samples:
             raise BackendError(f"no counts of {selector}: a series has no values") from error
         found[labels] = [point for point in points if math.isfinite(point[1])]
     return found
+
+
+def gaps_of(body: Any) -> Iterator[float]:
+    """Yield how many seconds an answer's samples are apart; none where it is not whole."""
+    with suppress(BackendError):
+        for points in _samples(body, "").values():
+            yield from (high[0] - low[0] for low, high in itertools.pairwise(points))
 
 
 def cut(samples: Samples, begin: float, end: float) -> Samples:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crossfade.counting import SCRAPE_SECONDS
+from crossfade.counting import LATENCY_SECONDS, SCRAPE_SECONDS
 from crossfade_steps.run import Run
 
 MARGIN_SECONDS = 1.0
@@ -53,3 +53,12 @@ class Watch:
 def scrape_seconds(run: Run) -> float:
     """Return how far apart the store's scrapes are."""
     return float(run.bundle.prometheus.get("scrape_interval") or SCRAPE_SECONDS)
+
+
+def newest_seconds(run: Run) -> float:
+    """Return how long ago a window may end at least, for both its scrapes to be in the store.
+
+    That is a scrape, and as long as it takes until the store answers with it.
+    """
+    latency = run.bundle.prometheus.get("latency")
+    return scrape_seconds(run) + (LATENCY_SECONDS if latency is None else float(latency))

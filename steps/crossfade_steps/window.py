@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from crossfade.births import carried, process_of
 from crossfade.counting import Counting, counted, counting
 from crossfade.errors import BackendError
 from crossfade.growth import (
@@ -99,7 +100,8 @@ def _check_absent(window: _Window, found: Counting, i: int, before: bool, until:
     """Raise ``BackendError`` unless a counter without series at the window's end is known.
 
     Series that are all gone are not zero, their scrapes may fail; but those that count a part of
-    the denominator's are: it is there, or unknown itself.
+    the denominator's are: it is there, or unknown itself.  What they counted in the window before
+    they went away counts, a pod with errors may have been replaced.
     """
     selector, store = found.selectors[i], window.store
     if not _may_be_absent(found, i):
@@ -108,7 +110,8 @@ def _check_absent(window: _Window, found: Counting, i: int, before: bool, until:
     may_have_been = before or until - window.since > store.back
     if not may_have_been or _counts_a_part(found):
         return
-    if store.last_before(selector, until, GONE_SECONDS):
+    recent = store.last_before(selector, until, GONE_SECONDS)
+    if recent and all(when <= window.since for when, _ in recent.values()):
         raise BackendError(f"no data: {selector} has no sample any more")
 
 
@@ -127,22 +130,26 @@ def _grow(window: _Window, samples: Sequence[Samples]) -> None:
     for counter, own in zip(window.counters, samples, strict=True):
         _recall(window, counter, own)
     window.note([counter.so_far for counter in window.counters], samples)
-    for counter, own in zip(window.counters, samples, strict=True):
-        _add(counter, own, window.resets)
+    _add(window, samples, window.resets)
 
 
 def _end(window: _Window, values: Sequence[Last]) -> None:
     """Add what the counters grew by from their last samples to the window's exact end."""
-    for counter, own in zip(window.counters, values, strict=True):
-        points = {labels: [point] for labels, point in own.items()}
-        _recall(window, counter, points)
-        _add(counter, points, {})  # restarts are in samples, and these values are none
+    samples = [{labels: [point] for labels, point in own.items()} for own in values]
+    for counter, own in zip(window.counters, samples, strict=True):
+        _recall(window, counter, own)
+    _add(window, samples, {})  # restarts are in samples, and these values are none
 
 
-def _add(counter: _Counter, samples: Samples, resets: Resets) -> None:
-    for labels, value in increments(counter.so_far, samples, resets).items():
-        counter.grown[labels] = counter.grown.get(labels, 0.0) + value
-    counter.so_far.update(last(samples))
+def _add(window: _Window, samples: Sequence[Samples], resets: Resets) -> None:
+    """Add what the samples say of all counters: a process that is new is new to all of them."""
+    known = {process_of(labels) for counter in window.counters for labels in counter.earlier or ()}
+    before = [counter.so_far for counter in window.counters]
+    births = carried(known, list(zip(before, samples, strict=True)))
+    for counter, own, unseen in zip(window.counters, samples, births, strict=True):
+        for labels, value in increments(counter.so_far, own, resets, unseen).items():
+            counter.grown[labels] = counter.grown.get(labels, 0.0) + value
+        counter.so_far.update(last(own))
 
 
 def _recall(window: _Window, counter: _Counter, samples: Samples) -> None:

@@ -329,6 +329,22 @@ def test_prometheus_counts_at_both_ends_of_a_window(store: Store) -> None:
     assert "%5B62s%5D" in paths[1], "a minute back and a scrape ahead"
 
 
+def test_prometheus_says_that_scrapes_are_further_apart_than_stated(store: Store) -> None:
+    points = [(t, str(t)) for t in (39, 69, 99, 129)]
+    query = "sum(increase(hits_total[60s]))"
+
+    def warnings(**settings: float) -> tuple[str, ...]:
+        store.answers = [(200, {}, vector("5")), *[(200, {}, matrix(*points))] * 2]
+        return Asker("prometheus", store.url).read(
+            window=(100.0, 110.0), params=[{"name": "query", "value": query}], settings=settings
+        ).warnings  # fmt: skip
+
+    assert warnings() == (
+        "its samples are 30 s apart, not 15: state spec.prometheus.scrape_interval",
+    )
+    assert warnings(scrape_interval=30) == ()
+
+
 def test_a_window_that_cannot_be_read_keeps_the_value_and_says_so(store: Store) -> None:
     query = "sum(increase(hits_total[20s]))"
     store.answers = [(200, {}, vector("5")), (200, {}, matrix((99, "1"))), (400, {}, "{}")]

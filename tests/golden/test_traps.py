@@ -25,7 +25,7 @@ from crossfade.compiler.schedule import checked_schedule
 from crossfade.errors import SpecError
 from crossfade.frame import frame, require_frame
 from crossfade.spec.names import dns_name, label_value, lock_name, plain_text
-from crossfade.spec.rollout import Bundle
+from crossfade.spec.rollout import Bundle, Policy
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bundles import CASES, bundle
@@ -300,6 +300,16 @@ def test_more_iterations_than_argo_recurses_are_refused_with_the_way_out() -> No
         compile_text(bundle(iterations=MOST_NODES + 1))
 
     assert "loop: pod" in error.value.hint
+
+
+def test_a_watch_with_all_its_unread_looks_must_fit_too() -> None:
+    def watched(bake: int) -> Bundle:
+        policy = Policy.model_validate({"name": "evidence", "bake": bake})
+        return bundle(iterations=MOST_NODES).model_copy(update={"policy": policy})
+
+    compile_text(watched(3))
+    with pytest.raises(SpecError, match="90 iterations and up to 8 more under watch"):
+        compile_text(watched(4))
 
 
 def test_a_rollout_that_no_config_map_takes_is_refused_with_its_size() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crossfade.evidence.clustering import COUNT, design_effect, scattered, unscattered
+from crossfade.evidence.clustering import COUNT, design_effect, scattered, scatters, unscattered
 from crossfade.evidence.judging import wrong_split
 from crossfade.evidence.rules import Design, Interval, Rules
 from crossfade.evidence.trial import Trial, absorb, begin
@@ -54,6 +54,18 @@ def test_users_of_twenty_requests_are_seen_to_belong_together() -> None:
     found = estimates(20)
     assert np.mean(np.array(found) >= 4.8) > 0.65
     assert np.median(found) < 9
+
+
+def test_requests_that_are_alike_are_hardly_ever_said_to_scatter() -> None:
+    rng, said = np.random.default_rng(SEED), 0
+    for _ in range(200):
+        table = unscattered(2)
+        for _ in range(8):
+            n = np.array([N, N], float)
+            table = scattered(table, n, rng.binomial(N, [0.3, 0.3]).astype(float), counts=False)
+        said += scatters(table)
+    assert said <= 8
+    assert scatters(np.array([[0.0, 0, 0, 0], [40.0, 6, 0, 9]])), "each of them 6.7 times as much"
 
 
 def test_counts_scatter_as_counts_do() -> None:

@@ -14,6 +14,7 @@ from crossfade_steps.window import read_counts
 
 ALL, BAD = 'hits_total{ns="a"}', 'hits_total{code="500",ns="a"}'
 RATIO = f"sum(rate({BAD}[1m])) / sum(rate({ALL}[1m]))"
+LATE = 'late_total{ns="a"}'
 GAIN = 'gain_total{ns="a"}'
 BUCKET = 'seconds_bucket{ns="a"}'
 QUANTILE = f"histogram_quantile(0.9, sum by (le) (rate({BUCKET}[1m])))"
@@ -167,15 +168,31 @@ def test_what_was_away_for_part_of_a_window_goes_on_in_the_next_one() -> None:
     assert found == [Counts(1200), Counts(4800)]
 
 
-def test_rewards_that_stop_in_a_long_window_are_unknown_until_they_are_gone_for_good() -> None:
+def test_rewards_that_stop_count_as_far_as_they_were_seen_and_then_are_unknown() -> None:
+    """Until they are gone for good: their scrapes may fail."""
     query = f"(sum(rate({GAIN}[1m])) or vector(0)) / sum(rate({ALL}[1m]))"
     pods = Pods()
     pods.serve("a", (-600, 1200), 10, 0)
     pods.add(GAIN, [(15.0 * i, 15.0 * i) for i in range(3, 14)], instance="r")
 
+    assert read_counts(pods.ask, query, 0.0, 300.0) == Counts(150, 3000), "from its first scrape"
     with pytest.raises(BackendError, match="has no sample any more"):
-        read_counts(pods.ask, query, 0.0, 300.0)
-    assert read_counts(pods.ask, query, 0.0, 600.0) == Counts(195, 6000)
+        read_counts(pods.ask, query, 300.0, 420.0)
+    assert read_counts(pods.ask, query, 300.0, 600.0) == Counts(0, 3000)
+
+
+def test_errors_of_a_pod_that_was_replaced_in_the_window_are_counted() -> None:
+    """The last ones before it went are all there are: its successor has no such series yet."""
+    query = f"(sum(increase({LATE}[1m])) or vector(0)) / sum(increase({ALL}[1m]))"
+    pods = Pods()
+    pods.add(ALL, [(15.0 * i, 150.0 * i) for i in range(-9, 8)], pod="a")
+    pods.add(LATE, [(t, 10 * (t - 70)) for t in (75.0, 90.0, 105.0)], pod="a")
+    pods.add(ALL, [(15.0 * i, 150.0 * (i - 8)) for i in range(8, 40)], pod="b")
+
+    found = read_counts(pods.ask, query, 0.0, 300.0)
+
+    assert found is not None
+    assert (found.total, found.count) == (350, 1050 + 1800)
 
 
 def hour(pods: Pods) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crossfade import Rollout
-from crossfade.cli.loading import weights_at_start
+from crossfade.cli.loading import pins_users, weights_at_start
 from crossfade.cli.plan import shapes
 from crossfade.evidence.limits import Limit, Plan, design, planned
 from crossfade.evidence.needs import requests_needed
 from crossfade.evidence.planning import World, forecast, iterations_enough, traffic_enough
 from crossfade.evidence.rules import Design, Rules
+from crossfade.spec.experiment import Experiment
+from crossfade.spec.rollout import Bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = (Limit("ns/errors", 0, 0.01, 0.01),)
@@ -44,6 +47,42 @@ def test_of_several_candidates_one_is_better() -> None:
     told = forecast(World(500.0, lift=0.4), Plan(LIMITS, ()), replace(AB, versions=3), Rules())
 
     assert told.promoted is not None
+
+
+def test_what_is_estimated_of_scatter_takes_as_long_in_the_plan_as_in_a_run() -> None:
+    """Expected counts do not scatter: taken for requests that do not, they were won at once."""
+    told = {way: forecast(World(500.0, lift=0.2), Plan((), ()), replace(AB, limits=()),
+                          Rules(dispersion=way)).won
+            for way in (1.0, "watch", "auto")}  # fmt: skip
+
+    assert told[1.0] is not None
+    assert told["watch"] is not None
+    assert told["auto"] is not None
+    assert told[1.0] + 2 <= told["watch"] < told["auto"]
+
+
+@pytest.mark.parametrize("pins", [False, True])
+def test_a_route_that_pins_users_is_planned_for_as_one(pins: bool) -> None:
+    kind = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute"}
+    versions = [
+        {"name": name, "weightObjRef": {**kind, "name": "r", "namespace": "ns", "fieldPath":
+                                        f".spec.rules[0].backendRefs[{i}].weight"}}
+        for i, name in enumerate(("a", "b"))
+    ]  # fmt: skip
+    spec = {"target": "t", "strategy": {"testingPattern": "A/B"},
+            "versionInfo": {"baseline": versions[0], "candidates": versions[1:]}}  # fmt: skip
+    rule: dict[str, Any] = {
+        "backendRefs": [{"name": "a", "weight": 90}, {"name": "b", "weight": 10}]
+    }
+    if pins:
+        rule["sessionPersistence"] = {"sessionName": "s"}
+    route = {**kind, "metadata": {"name": "r", "namespace": "ns"}, "spec": {"rules": [rule]}}
+    bundle = Bundle(name="x", deploy=(route,), experiment=Experiment.model_validate(
+        {"apiVersion": "iter8.tools/v2alpha2", "kind": "Experiment",
+         "metadata": {"name": "e", "namespace": "ns"}, "spec": spec}))  # fmt: skip
+
+    assert pins_users(bundle) is pins
+    assert weights_at_start(bundle) == (90, 10)
 
 
 def test_weights_that_never_move_are_those_of_the_route_or_equal() -> None:

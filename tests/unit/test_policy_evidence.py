@@ -108,13 +108,24 @@ def test_a_winner_of_the_last_iteration_is_watched_as_long_as_any_other() -> Non
     assert regressed[-1].outcome is Outcome.ROLLED_BACK
 
 
-def test_what_is_unknown_past_the_last_iteration_ends_with_the_watch() -> None:
+@pytest.mark.parametrize("bake", [1, 3])
+@pytest.mark.parametrize("unread", [1, 2, 3, 4])
+def test_an_unread_look_of_the_watch_is_made_up_for_but_the_run_has_an_end(
+    bake: int, unread: int
+) -> None:
     world = steady(GOOD, {**GOOD, "reward": 0.42})
     won = next(d.iteration for d in play(world, experiment()) if d.winner)
 
-    found = play(lambda k, v, n: {} if k > won else world(k, v, n), experiment(iterations=won))
+    def silent(k: int, v: str, n: float) -> dict[str, Reading]:
+        return {} if won < k <= won + unread else world(k, v, n)
 
-    assert (found[-1].outcome, found[-1].iteration) == (Outcome.INCONCLUSIVE, won + 3)
+    found = play(silent, experiment(iterations=won), bake=bake)
+
+    if unread <= bake:
+        assert (found[-1].outcome, found[-1].iteration) == (Outcome.PROMOTED, won + bake + unread)
+    else:
+        assert (found[-1].outcome, found[-1].iteration) == (Outcome.INCONCLUSIVE, won + 2 * bake)
+        assert "v2 has won, but was not watched to the end" in found[-1].reason
 
 
 def test_a_state_that_was_stored_decides_as_one_that_was_not() -> None:
@@ -194,6 +205,39 @@ def test_what_is_unknown_while_a_winner_is_watched_moves_and_promotes_nothing(lo
 
     assert found[-1].outcome is Outcome.INVALID
     assert {d.weights["v2"] for d in found[won - 1 : -1]} == {found[won - 1].weights["v2"]}
+
+
+def test_an_interval_that_is_not_wholly_read_is_read_again_with_the_next_and_counted_once() -> None:
+    """Requests are known without the errors: a state that kept them would lose the errors."""
+    spec, shapes = experiment(), SHAPES
+
+    def seen(k: int, n: float, until: float, **lost: bool) -> Observation:
+        own = {v: readings(n, **GOOD) for v in ("v1", "v2")}
+        by_metric = {key: {v: own[v][key] for v in own} for key in shapes}
+        if lost:
+            by_metric["ns/errors"] = {"v1": own["v1"]["ns/errors"],
+                                      "v2": Reading(None, "query failed")}  # fmt: skip
+        return Observation(k, 10 * k, {"v1": 50, "v2": 50}, by_metric, shapes, until)
+
+    _, first = decide(spec, Settings(), seen(1, 200, 10.0), {})
+    held, second = decide(spec, Settings(), seen(2, 200, 20.0, lost=True), first)
+    _, third = decide(spec, Settings(), seen(3, 400, 30.0), second)
+
+    assert "not everything could be read" in held.reason
+    assert (first["until"], second["until"], third["until"]) == (10.0, 10.0, 30.0)
+    assert second["trial"]["judged"] == first["trial"]["judged"]
+    assert [second["trial"][name] for name in ("blind", "intervals", "seen")] == [1, 2, 1]
+    assert third["trial"]["judged"][1] == [600, 600]
+
+
+def test_what_is_known_of_an_interval_that_is_not_wholly_read_still_rings() -> None:
+    def world(k: int, version: str, n: float) -> dict[str, Reading]:
+        own = readings(n, **({**GOOD, "errors": 0.5} if version == "v2" else GOOD))
+        return {**own, "ns/reward": Reading(None, "query failed")} if k > 1 else own
+
+    found = play(world, experiment())
+
+    assert (found[-1].outcome, found[-1].iteration) == (Outcome.ROLLED_BACK, 2)
 
 
 def test_a_bare_value_is_judged_several_times_in_a_row_and_said_to_be_a_point() -> None:

@@ -1,3 +1,5 @@
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from crossfade.policies.iter8 import decide
 from crossfade.replay import replay
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.rollout import Bundle, Policy
-from crossfade.verdict import Observation, Reading
+from crossfade.verdict import Counts, Observation, Reading, Shape
 
 
 def bundle() -> Bundle:
@@ -33,6 +35,20 @@ def entries() -> list[dict[str, Any]]:
     return [record.header("x", whole, 1.0), record.decision(seen, decided, state)]
 
 
+def changed_state(change: Callable[[dict[str, Any]], object]) -> list[dict[str, Any]]:
+    """Return a record of one decision by counts, with a change of the trial it kept."""
+    whole = bundle().model_copy(update={"policy": Policy(name="evidence")})
+    counts = {v: Reading(0.3, counts=Counts(0.3 * n, n)) for v, n in (("a", 500.0), ("b", 0.0))}
+    shapes = {"default/r": Shape("fraction")}
+    seen = Observation(1, 10, {"a": 100, "b": 0}, {"default/r": counts}, shapes, 10.0)
+    rule = policies.load("evidence")
+    decided, state = rule.decide(whole.experiment, rule.Settings(), seen, {})
+    written = [record.header("x", whole, 1.0), record.decision(seen, decided, state)]
+    written = json.loads(json.dumps(written))
+    change(written[1]["state"]["trial"])
+    return written
+
+
 def test_a_decision_survives_its_record() -> None:
     written = entries()
 
@@ -53,6 +69,21 @@ def test_a_decision_that_was_changed_is_found() -> None:
 
     assert result.difference is not None
     assert result.difference.startswith("weights: recorded {'a': 0, 'b': 100}, now ")
+
+
+def test_a_state_that_is_not_as_recorded_is_named_by_its_field() -> None:
+    written = changed_state(lambda trial: trial["requests"].__setitem__(0, 7.0))
+
+    assert replay(written)[0].difference == "state.trial.requests[0]: recorded 7.0, now 500.0"
+
+
+def test_what_an_older_record_lacks_is_no_difference() -> None:
+    written = changed_state(lambda trial: trial.pop("rewarded"))
+    for name in ("sticky", "order", "also"):
+        del written[1]["observation"][name]
+    del written[1]["decision"]["warnings"]
+
+    assert [r.difference for r in replay(written)] == [None]
 
 
 def test_a_file_that_is_no_record_is_refused() -> None:

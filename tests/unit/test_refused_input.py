@@ -102,6 +102,8 @@ def test_a_metric_and_a_manifest_in_the_rollout_are_judged(example: Path) -> Non
         ({"prometheus": {"scrape_interval": float("nan")}}, "expected seconds"),
         ({"prometheus": {"scrape_interval": ["x"]}}, "expected seconds"),
         ({"prometheus": {"scrape_interval": "soon"}}, "'soon', expected a duration"),
+        ({"prometheus": {"latency": -1}}, "latency -1: expected seconds"),
+        ({"prometheus": {"latency": "late"}}, "'late', expected a duration"),
         ({"prometheus": {"urll": "http://p"}}, "urll is no setting, expected url"),
         ({"prometheus": {"timeout": "abc"}}, "spec.prometheus.timeout"),
     ],
@@ -117,13 +119,14 @@ def test_a_scrape_interval_may_be_written_as_prometheus_writes_it(
     example: Path, text: str, seconds: float
 ) -> None:
     def edit(rollout: dict[str, Any]) -> None:
-        rollout["spec"]["prometheus"]["scrape_interval"] = text
+        rollout["spec"]["prometheus"].update(scrape_interval=text, latency=text)
 
     edited(example, "rollout", edit)
     whole = read([example]).bundle
 
     assert whole is not None
     assert whole.prometheus["scrape_interval"] == seconds
+    assert whole.prometheus["latency"] == seconds
 
 
 def test_the_settings_of_prometheus_are_those_that_its_source_knows() -> None:

@@ -13,6 +13,7 @@ import pytest
 from crossfade.evidence.judging import observe
 from crossfade.evidence.rules import Design, Interval, Rules
 from crossfade.evidence.schedule import schedule
+from crossfade.evidence.storing import restored, stored
 from crossfade.evidence.trial import Trial, begin
 from crossfade.verdict import Outcome
 
@@ -61,3 +62,18 @@ def test_a_trial_goes_as_the_trace_says(name: str) -> None:
             assert list(trial.passes.evidence()[1]) == near(step["log_e_pass"][0])
             assert trial.better.evidence()[1, 0] == near(step["log_e_better"][0])
             assert trial.worse.evidence()[1] == near(step["log_e_worse"][0])
+
+
+def test_a_state_from_before_rewards_were_counted_apart_goes_on_where_it_was() -> None:
+    """Its rewards were of as many values as there were requests, not of none."""
+    rules, design = settings({"limits": [0.01, 0.05]})
+    trial = replace(begin(rules, design), weights=(50, 50), weights_before=(50, 50))
+    values = {"n": [50, 50], "bad_lo": [[0, 0]] * 2, "bad_hi": [[0, 0]] * 2, "reward": [15, 20]}
+    kept = stored(observe(trial, interval(values), rules, design).trial)
+    new = restored(kept, rules, design)
+    del kept["rewarded"]
+
+    old = restored(kept, rules, design)
+
+    assert (old.rewarded == old.requests).all()
+    assert stored(old) == stored(new)

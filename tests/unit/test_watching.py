@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 from rig import Rig
-from traffic import ERRORS, Traffic, counted, rig
+from traffic import ERRORS, REWARD, Traffic, counted, rig
 
 from crossfade import record
+from crossfade.counting import LATENCY_SECONDS
 from crossfade.replay import replay
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.rollout import Bundle, Policy
@@ -37,7 +39,7 @@ def test_a_broken_limit_is_answered_within_a_few_scrapes(broken: float) -> None:
 
     assert ended.outcome is Outcome.ROLLED_BACK
     assert found.weights() == [100, 0]
-    assert last(found)["at"] - (1000.0 + broken) <= 6 * SCRAPE
+    assert last(found)["at"] - (1000.0 + broken) <= 6 * SCRAPE + LATENCY_SECONDS
     assert "errors <= 0.1 is broken" in ended.sentence
 
 
@@ -47,6 +49,23 @@ def test_a_decision_ahead_of_its_time_replays() -> None:
 
     assert [r.difference for r in replay(found.record.list)] == [None] * 3
     assert last(found)["decision"]["iteration"] == 3
+
+
+@pytest.mark.parametrize("settings", [{}, {"latency": 5.0}, {"latency": 0}])
+def test_windows_follow_each_other_and_end_when_the_next_scrape_is_answered_with(
+    settings: dict[str, float],
+) -> None:
+    found = rig(counted(prometheus={"scrape_interval": SCRAPE, **settings}))
+    source = found.run.sources[REWARD]
+    assert isinstance(source, Traffic)
+
+    conduct(found.run)
+
+    newest = SCRAPE + settings.get("latency", LATENCY_SECONDS)
+    decided = record.of_type(found.record.list, "decision")
+    ends = [entry["observation"]["until"] for entry in decided]
+    assert ends == [entry["at"] - newest for entry in decided]
+    assert set(itertools.pairwise(ends)) <= set(source.reads)
 
 
 def test_looks_decide_nothing_while_limits_hold() -> None:

@@ -22,6 +22,8 @@ from crossfade.verdict import Counts, Shape
 RATES = ("rate", "increase")
 SCRAPE_SECONDS = 15.0
 """How far apart scrapes are taken to be where the rollout does not say."""
+LATENCY_SECONDS = 2.0
+"""How long after a scrape began the store is taken to answer with it, unless the rollout says."""
 COUNTERS = ("_total", "_count", "_sum", "_bucket")
 _VALUES = """
     sum seconds second milliseconds millisecond microseconds nanoseconds minutes hours ms us ns

@@ -7,7 +7,7 @@ higher at its end than at its beginning.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 Labels = frozenset[tuple[str, str]]
@@ -27,15 +27,18 @@ TARGET = ("job", "instance", "namespace", "pod", "container")
 PARTS = ("_sum", "_count", "_bucket")
 
 
-def increments(before: Last, samples: Samples, resets: Resets) -> Series:
+def increments(
+    before: Last, samples: Samples, resets: Resets, carried: Collection[Labels] = ()
+) -> Series:
     """Return how much each series grew from its point before, over one sample after another.
 
-    One that was reset counts from zero again, and so does one that is new (a pod that started).
-    One that is gone grew up to its last sample.
+    One that was reset counts from zero again, and so does one that is new, unless its first value
+    is ``carried`` over from a life that nobody saw.  One that is gone grew up to its last sample.
     """
     found: Series = {}
     for labels, points in samples.items():
-        low, grown, own = before.get(labels, NEVER), 0.0, resets_of(labels, resets)
+        first = points[0] if labels in carried and points else NEVER
+        low, grown, own = before.get(labels, first), 0.0, resets_of(labels, resets)
         for high in points:
             grown += high[1] if was_reset(low, high, own) else high[1] - low[1]
             low = high

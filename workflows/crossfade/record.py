@@ -27,14 +27,17 @@ _DECISION = TypeAdapter(Decision)
 
 
 def header(run: str, bundle: Bundle, now: float) -> dict[str, Any]:
-    """Return the first entry: everything a replay needs (``now`` in seconds since the epoch)."""
+    """Return the first entry: everything a replay needs (``now`` in seconds since the epoch).
+
+    That is also what the experiment leaves unsaid: a policy has other rules where it does.
+    """
     return {
         "type": "run",
         "format": FORMAT,
         "run": run,
         "digest": bundle.digest,
         "at": round(now, 3),
-        "experiment": bundle.experiment.model_dump(mode="json", by_alias=True),
+        "experiment": bundle.experiment.model_dump(mode="json", by_alias=True, exclude_unset=True),
         "units": {key: m.spec.units for key, m in bundle.metrics.items() if m.spec.units},
         "policy": bundle.policy.model_dump(mode="json"),
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,12 +45,32 @@ def replay(entries: Sequence[Entry], *, policy: str | None = None) -> list[Repla
 
 
 def _compared(entry: Entry, again: Entry) -> Replayed:
-    recorded, decided = entry["decision"], again["decision"]
-    difference = None
-    timeless = {key: value for key, value in entry.items() if key != "at"}
-    if record.canonical(timeless) != record.canonical(again):
-        keys = sorted(set(recorded) | set(decided))
-        changed = [key for key in keys if recorded.get(key) != decided.get(key)]
-        name = changed[0] if changed else "state"
-        difference = f"{name}: recorded {recorded.get(name)!r}, now {decided.get(name)!r}"
-    return Replayed(int(recorded["iteration"]), recorded, decided, difference)
+    recorded, now = entry["decision"], json.loads(record.canonical(again))
+    changed = (name for name, value in sorted(recorded.items())
+               if _difference(name, value, now["decision"].get(name)))  # fmt: skip
+    name = next(changed, None)
+    if name is None:
+        difference = _difference("state", entry["state"], now["state"])
+    else:
+        difference = _told(name, recorded[name], now["decision"].get(name))
+    return Replayed(int(recorded["iteration"]), recorded, again["decision"], difference)
+
+
+def _difference(name: str, recorded: Any, now: Any) -> str | None:
+    """Return the first field that is not as recorded, with both values, None where all are.
+
+    A field that the record lacks is no difference: a version without it has written it.
+    """
+    parts: Iterable[tuple[str, Any, Any]]
+    if isinstance(recorded, Mapping) and isinstance(now, Mapping):
+        parts = ((f"{name}.{key}", value, now.get(key)) for key, value in sorted(recorded.items()))
+    elif isinstance(recorded, list) and isinstance(now, list) and len(recorded) == len(now):
+        pairs = zip(recorded, now, strict=True)
+        parts = ((f"{name}[{i}]", *pair) for i, pair in enumerate(pairs))
+    else:
+        return None if recorded == now else _told(name, recorded, now)
+    return next(filter(None, (_difference(*part) for part in parts)), None)
+
+
+def _told(name: str, recorded: Any, now: Any) -> str:
+    return f"{name}: recorded {recorded!r}, now {now!r}"

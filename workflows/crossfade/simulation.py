@@ -40,12 +40,15 @@ class Version:
 class World:
     """What the policy does not know: ``traffic`` requests an interval, and the versions.
 
-    ``start`` are the weights (percent) before the first iteration, all on the baseline if none.
+    ``start`` are the weights (percent) before the first iteration, all on the baseline if none;
+    ``sticky`` is whether the route pins users, which changes how a policy counts: all requests are
+    drawn as of different ones.
     """
 
     traffic: float
     versions: tuple[Version, ...]
     start: tuple[int, ...] = ()
+    sticky: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ def play(
     exposed = bad = 0.0
     for k in itertools.count(1):  # a winner of the last iteration is watched past it
         drawn = _drawn(experiment, shapes, world, weights, rng)
-        seen = Observation(k, SECONDS * k, dict(weights), drawn.readings, shapes, float(k))
+        seen = Observation(k, SECONDS * k, dict(weights), drawn.readings, shapes, float(k),
+                           sticky=world.sticky)  # fmt: skip
         decision, state = rule.decide(experiment, settings, seen, state)
         exposed, bad = exposed + drawn.exposed, bad + drawn.bad
         weights = dict(decision.weights)

@@ -7,6 +7,8 @@ it gets a session of ours that keeps the whole answer of the request it made.
 from __future__ import annotations
 
 import math
+import statistics
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -37,19 +39,27 @@ from crossfade_steps.asking import (
     told,
 )
 from crossfade_steps.ports import MetricRequest
+from crossfade_steps.samples import gaps_of
 from crossfade_steps.window import LOOK_BACK, read_counts
 
 API = "/api/v1/query"
 FEWEST_SCRAPES = 4
 """How many scrapes one looks back at least, so that one may fail."""
+SPARSE = 1.5
+"""How many times as far apart as stated samples must be to be told of: a few scrapes may fail."""
 OK = 200
 
 
 class Settings(HttpSettings):
-    """``url`` replaces the host of every metric's urlTemplate; the rest is HTTP."""
+    """``url`` replaces the host of every metric's urlTemplate; the rest is HTTP.
+
+    ``latency`` is how long after a scrape the store answers with it (seconds): windows end so much
+    earlier, and are given.
+    """
 
     url: str | None = None
     scrape_interval: float | None = None
+    latency: float | None = None
     several_series: SeveralSeries = SeveralSeries.FIRST
 
 
@@ -99,7 +109,7 @@ class Prometheus:
         if not request.metric.plain:
             return reading
         ahead = self._settings.scrape_interval or SCRAPE_SECONDS
-        look_back = max(LOOK_BACK, FEWEST_SCRAPES * ahead)
+        look_back, gaps = max(LOOK_BACK, FEWEST_SCRAPES * ahead), list[float]()
 
         def ask(selector: str, at: float, back: float) -> Any:
             samples = f"{selector}[{math.ceil(back + ahead)}s]"
@@ -107,7 +117,9 @@ class Prometheus:
             if answer is None or answer.status_code != OK:
                 status = "no answer" if answer is None else f"HTTP {answer.status_code}"
                 raise BackendError(f"query failed: {status} to {selector}")
-            return answer.json()
+            body = answer.json()
+            gaps.extend(gaps_of(body))
+            return body
 
         assert request.window is not None, "asked only with a window"
         try:
@@ -115,7 +127,8 @@ class Prometheus:
         except (requests.RequestException, ValueError, BackendError) as error:
             text = told(error) if isinstance(error, requests.RequestException) else str(error)
             return replace(reading, warnings=(*reading.warnings, f"not counted: {text}"))
-        return replace(reading, counts=counts)
+        warnings = (*reading.warnings, *_sparse(gaps, ahead))
+        return replace(reading, counts=counts, warnings=warnings)
 
     def _ask(
         self, metric: Metric, query: str, where: str, at: float | None = None
@@ -154,6 +167,17 @@ class Prometheus:
             return reading
         through_jq = jq_reading(body, own, query=query)
         return Reading(through_jq.value, through_jq.reason, query, reading.warnings)
+
+
+def _sparse(gaps: Sequence[float], stated: float) -> Iterator[str]:
+    """Yield that scrapes are further apart than they are taken to be, where they are.
+
+    Then a counter stands still at both ends of a window, and counts what was served a part of a
+    scrape before it, by weights that may have been others.
+    """
+    if gaps and (found := statistics.median(gaps)) > SPARSE * stated:
+        yield (f"its samples are {found:.3g} s apart, not {stated:g}: state "
+               f"spec.prometheus.scrape_interval")  # fmt: skip
 
 
 def base_url(metric: Metric, where: str) -> str:

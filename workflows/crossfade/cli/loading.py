@@ -9,7 +9,7 @@ from pathlib import Path
 from crossfade.errors import Finding, Severity, SpecError
 from crossfade.lint import lint, stopping
 from crossfade.lint.rule import Context
-from crossfade.routes import references_by_object, resolve
+from crossfade.routes import Rule, references_by_object, resolve
 from crossfade.spec.loading import load
 from crossfade.spec.rollout import Bundle, Policy
 from crossfade.spec.source import Document, Loaded
@@ -76,17 +76,29 @@ def weights_at_start(bundle: Bundle) -> tuple[int, ...]:
 
     Only of one routing object: of several it is not known which says more.
     """
-    experiment = bundle.experiment
-    groups = references_by_object(experiment.versions, experiment.namespace)
-    if len(groups) != 1:
+    rules = _deployed_rules(bundle)
+    if len(rules) != 1 or len(rules[0].versions) != len(bundle.experiment.versions):
         return ()
-    [((_, kind, _, name), references)] = groups.items()
-    for manifest in bundle.deploy:
-        named = (manifest.get("kind"), (manifest.get("metadata") or {}).get("name"))
-        if named == (kind, name):
-            with suppress(SpecError):
-                return tuple(resolve(manifest, references).percent().values())
+    with suppress(SpecError):
+        return tuple(rules[0].percent().values())
     return ()
+
+
+def pins_users(bundle: Bundle) -> bool:
+    """Return whether a routing object that is deployed keeps users with the version they met."""
+    return any(rule.sticky for rule in _deployed_rules(bundle))
+
+
+def _deployed_rules(bundle: Bundle) -> list[Rule]:
+    """Return the rules of the routing objects, of those that are among the documents deployed."""
+    experiment, found = bundle.experiment, list[Rule]()
+    groups = references_by_object(experiment.versions, experiment.namespace)
+    for (_, kind, _, name), references in groups.items():
+        for manifest in bundle.deploy:
+            if (manifest.get("kind"), (manifest.get("metadata") or {}).get("name")) == (kind, name):
+                with suppress(SpecError):
+                    found.append(resolve(manifest, references))
+    return found
 
 
 def _policy(bundle: Bundle, name: str) -> Policy:

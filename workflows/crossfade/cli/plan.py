@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from crossfade.cli.loading import bundle_of, read, weights_at_start
+from crossfade.cli.loading import bundle_of, pins_users, read, weights_at_start
 from crossfade.cli.output import err, out, show_findings
 from crossfade.errors import SpecError
 from crossfade.evidence.limits import Plan, design, fitting, planned
@@ -76,7 +76,7 @@ def foretell(bundle: Bundle) -> None:
 def _show(screen: Console, bundle: Bundle, rules: Rules, rate: float, reward: float) -> int:
     experiment = bundle.experiment
     known = shapes(bundle)
-    seen = Observation(0, 0, {}, shapes=known)
+    seen = Observation(0, 0, {}, shapes=known, sticky=pins_users(bundle))
     plan, rules = planned(experiment, known), fitting(rules, experiment, seen)
     what = design(experiment, plan)
     interval = experiment.spec.duration.interval_seconds

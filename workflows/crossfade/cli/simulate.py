@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from crossfade.cli.loading import bundle_of, read, weights_at_start
+from crossfade.cli.loading import bundle_of, pins_users, read, weights_at_start
 from crossfade.cli.output import err, out, show_findings, write_file
 from crossfade.errors import SpecError
 from crossfade.evidence.limits import Plan, design
@@ -68,7 +68,7 @@ def _world(
     if len(versions) > 1:  # of equals none is better
         versions[-1] = Version(lifted, default_bad=errors[1])
     start = () if design(experiment, Plan((), ())).moves else weights_at_start(bundle)
-    return World(traffic, tuple(versions), start)
+    return World(traffic, tuple(versions), start, sticky=pins_users(bundle))
 
 
 def _show(told: dict[str, Any], weights: list[float]) -> None:

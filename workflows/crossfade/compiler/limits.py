@@ -29,8 +29,8 @@ def refuse_impossible(bundle: Bundle) -> None:
     watched = policies.watch(bundle.policy)
     if bundle.loop is Loop.NODES and iterations + watched > DEEPEST:
         raise SpecError(
-            f"{iterations} iterations and {watched} under watch with loop: nodes, expected at most "
-            f"{DEEPEST} together",
+            f"{iterations} iterations and up to {watched} more under watch with loop: nodes, "
+            f"expected at most {DEEPEST} together",
             hint="set spec.loop: pod, which takes any number, or a smaller bake",
         )
     size = len(encode(bundle))

@@ -21,6 +21,8 @@ LOW = -0.8416
 """The standard normal's 20 % quantile: one estimate in five is too low."""
 LOWEST, MANY = -1.645, 6
 """Its 5 % quantile, and residuals: for what ends a run, and may be wrong in one of a hundred."""
+HIGHEST = 2.326
+"""Its 99 % quantile: rewards that scatter more than that are said to."""
 LEAST_VARIANCE = 0.5
 """Rewards so few that an interval's difference says nothing are left out."""
 LEAST_COUNT = 2
@@ -79,6 +81,23 @@ def apparent_effect(table: Array) -> float:
     """Return the upper end of the design effect as far as one shows, 1 while nothing is known."""
     found = design_effect(table)
     return 1.0 if math.isinf(found) else found
+
+
+def scatters(table: Array) -> bool:
+    """Return whether rewards are seen to scatter more than those of unrelated requests would."""
+    squares, count = float(table[:, SQUARES].sum()), float(table[:, COUNT].sum())
+    return count >= LEAST_COUNT and squares > _chi_square(count, HIGHEST)
+
+
+def as_alike(table: Array, ahead: int = 0) -> Array:
+    """Return the table with the squares that unrelated requests have on average, 1 a residual.
+
+    Counts that are only expected do not scatter, and would make an estimate of it too low.
+    ``ahead`` is how many more residuals there will be when it is next looked at.
+    """
+    after = table.copy()
+    after[:, SQUARES] = after[:, COUNT] + ahead * (after[:, WEIGHT] > 0)
+    return after
 
 
 def _chi_square(count: float, normal: float) -> float:

@@ -70,6 +70,8 @@ def observe(trial: Trial, interval: Interval | None, rules: Rules, design: Desig
     """Return what an interval comes to; None is an interval of which nothing is known."""
     if interval is None or not interval.requests.sum():
         return _unseen(blind(trial), rules, design)
+    if not interval.complete:
+        return _unread(trial, interval, rules, design)
     trial = absorb(trial, interval, rules, design)
     found = findings(trial, interval, rules, design)
     if design.versions == 1:
@@ -77,8 +79,16 @@ def observe(trial: Trial, interval: Interval | None, rules: Rules, design: Desig
     if rules.split == "end" and wrong_split(trial, rules, design):
         return _end(trial, Outcome.INVALID, 0, found, Note("split"))
     if trial.winner is not None:
-        return _baked(trial, trial.winner, found, rules, design, interval.complete)
-    return _contested(trial, found, rules, design, complete=interval.complete)
+        return _baked(trial, trial.winner, found, rules, design)
+    return _contested(trial, found, rules, design)
+
+
+def last_iteration(rules: Rules, design: Design) -> int:
+    """Return the iteration that a run ends at whatever is seen: that of a winner of the last one.
+
+    It is watched for ``bake`` intervals, as many of which may be unread.
+    """
+    return design.iterations + 2 * rules.bake
 
 
 def wrong_split(trial: Trial, rules: Rules, design: Design) -> bool:
@@ -86,18 +96,41 @@ def wrong_split(trial: Trial, rules: Rules, design: Design) -> bool:
     return bool(trial.split.evidence().max() >= split_threshold(rules, design))
 
 
-def _contested(
-    trial: Trial, found: Findings, rules: Rules, design: Design, *, complete: bool
-) -> Judged:
+def _contested(trial: Trial, found: Findings, rules: Rules, design: Design) -> Judged:
     """Judge candidates of which none has won yet."""
     trial, notes = _without_losers(trial, found)
     if not trial.candidates():
-        if found.fails(0):
-            notes.append(Note("baseline-fails"))
-        return _end(trial, Outcome.ROLLED_BACK, 0, found, *notes)
-    if not complete:
-        return _incomplete(trial, found, notes, rules, design)
+        return _none_left(trial, found, notes)
     return _promoted_or_on(trial, found, notes, rules, design)
+
+
+def _none_left(trial: Trial, found: Findings, notes: list[Note]) -> Judged:
+    if found.fails(0):
+        notes.append(Note("baseline-fails"))
+    return _end(trial, Outcome.ROLLED_BACK, 0, found, *notes)
+
+
+def _unread(before: Trial, interval: Interval, rules: Rules, design: Design) -> Judged:
+    """Judge an interval of which not everything could be read: all of it is read again later.
+
+    So nothing of it may stay in the evidence.  But a limit that is proven to be broken is, by what
+    is known: that evidence grows request by request (F1), and may be looked at at any of them.
+    """
+    trial = absorb(before, replace(interval, reward=None), rules, design)
+    found, winner = findings(trial, interval, rules, design), trial.winner
+    if design.versions == 1 and found.fails(0):
+        return _end(trial, Outcome.ROLLED_BACK, 0, found, _failed(found, 0))
+    if winner is not None and found.fails(winner):
+        return _regressed(trial, winner, found)
+    held, notes = blind(before), list[Note]()
+    if winner is None and design.versions > 1:
+        trial, notes = _without_losers(trial, found)
+        if not trial.candidates():
+            return _none_left(trial, found, notes)
+        held = replace(held, live=trial.live)
+    if held.blind >= rules.max_blind:
+        return _end(held, Outcome.INVALID, 0, found, *notes, Note("blind"))
+    return _last_or_hold(held, found, [*notes, Note("incomplete")], rules, design)
 
 
 def findings(trial: Trial, interval: Interval, rules: Rules, design: Design) -> Findings:
@@ -133,15 +166,6 @@ def _unseen(trial: Trial, rules: Rules, design: Design) -> Judged:
     return _last_or_hold(trial, None, [Note("no-data")], rules, design)
 
 
-def _incomplete(
-    trial: Trial, found: Findings, notes: list[Note], rules: Rules, design: Design
-) -> Judged:
-    if trial.blind >= rules.max_blind:
-        return _end(trial, Outcome.INVALID, 0, found, *notes, Note("blind"))
-    notes = [*notes, Note("incomplete")]
-    return _last_or_hold(replace(trial, agreed=0), found, notes, rules, design)
-
-
 def _conformance(trial: Trial, found: Findings, rules: Rules, design: Design) -> Judged:
     if found.fails(0):
         return _end(trial, Outcome.ROLLED_BACK, 0, found, _failed(found, 0))
@@ -150,23 +174,26 @@ def _conformance(trial: Trial, found: Findings, rules: Rules, design: Design) ->
     return _last_or_hold(trial, found, [], rules, design)
 
 
-def _baked(  # noqa: PLR0917
-    trial: Trial, i: int, found: Findings, rules: Rules, design: Design, complete: bool
-) -> Judged:
-    """Move traffic on after the verdict, alarms on; what is unknown or in doubt moves nothing.
+def _regressed(trial: Trial, i: int, found: Findings) -> Judged:
+    why = _failed(found, i) if found.fails(i) else Note("worse", i)
+    return _end(trial, Outcome.ROLLED_BACK, 0, found, why, Note("regressed", i))
 
-    A winner of the last iteration is watched as long as any other.
+
+def _baked(trial: Trial, i: int, found: Findings, rules: Rules, design: Design) -> Judged:
+    """Move traffic on after the verdict, alarms on; what is in doubt moves nothing.
+
+    A winner of the last iteration is watched as long as any other, and a look that was unread or
+    in doubt is made up for: but the run has an end (``last_iteration``).
     """
     if found.fails(i) or (found.worse[i] and not found.fails(0)):
-        why = _failed(found, i) if found.fails(i) else Note("worse", i)
-        return _end(trial, Outcome.ROLLED_BACK, 0, found, why, Note("regressed", i))
-    if not complete:
-        return _incomplete(trial, found, [], rules, design)
+        return _regressed(trial, i, found)
     if not found.held[i] or found.doubted[i].any():
         return _last_or_hold(trial, found, [Note("doubted", i)], rules, design)
     left = trial.left - 1
     if left <= 0:
         return _end(trial, Outcome.PROMOTED, i, found, Note("baked", i))
+    if trial.intervals >= last_iteration(rules, design):
+        return _end(trial, Outcome.INCONCLUSIVE, 0, found, Note("unwatched", i))
     top = min(trial.weights[i] + rules.increment, design.ceiling)
     weights = tuple(100 - top if j == 0 else top if j == i else 0 for j in range(trial.versions))
     steady = trial.steady if weights == trial.weights else 0  # later rewards are of the old split
@@ -254,9 +281,11 @@ def _last_or_hold(
     trial: Trial, found: Findings | None, notes: Sequence[Note], rules: Rules, design: Design
 ) -> Judged:
     """Hold the weights, unless the time is up: that of a winner's watch comes on top."""
-    watched = rules.bake if trial.winner is not None else 0
-    if trial.intervals >= design.iterations + watched:
-        return _end(trial, Outcome.INCONCLUSIVE, 0, found, *notes, Note("time-is-up"))
+    i = trial.winner
+    last = design.iterations if i is None else last_iteration(rules, design)
+    if trial.intervals >= last:
+        why = Note("time-is-up") if i is None else Note("unwatched", i)
+        return _end(trial, Outcome.INCONCLUSIVE, 0, found, *notes, why)
     verdicts = found.verdicts if found is not None else ()
     return Judged(trial, None, 0, verdicts, tuple(notes))
 

@@ -1,7 +1,8 @@
 """Before anything is deployed: when each claim would be proven, at the traffic that there is.
 
 The policy itself is run on the counts that are expected, so ramp, minimums and confirmation are
-all in the answer (decision.md section 6).
+all in the answer (decision.md section 6).  Requests are taken to be unrelated, as far as it is
+estimated how much they belong together.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crossfade.evidence import judging
+from crossfade.evidence.clustering import as_alike
 from crossfade.evidence.limits import Plan
 from crossfade.evidence.rules import Design, Interval, Rules
 from crossfade.evidence.thresholds import better_threshold, promotion_threshold
@@ -73,7 +75,7 @@ def forecast(
         seen = expected(world, trial.weights, plan, design)
         requests += float(seen.requests.sum())
         judged = judging.observe(trial, seen, rules, open_ended)
-        trial = judged.trial
+        trial = _scattering(judged.trial, rules)
         for j in np.flatnonzero(trial.passes.evidence()[-1] >= passing):
             proven.setdefault(int(j), k)
         if better is None and float(trial.bettered.evidence()[-1, 0]) >= needed:
@@ -90,6 +92,15 @@ def _begun(world: World, rules: Rules, design: Design) -> Trial:
     trial = begin(rules, design)
     start = world.start or (trial.weights if design.moves else equal_shares(design.versions))
     return replace(trial, weights=start, weights_before=start)
+
+
+def _scattering(trial: Trial, rules: Rules) -> Trial:
+    """Return the trial with rewards that scattered as they do, though averages do not.
+
+    ``watch`` looks at the interval that it judges, ``auto`` at those before it.
+    """
+    ahead = 1 if rules.dispersion == "watch" else 0
+    return replace(trial, scatter=as_alike(trial.scatter, ahead))
 
 
 def equal_shares(versions: int) -> tuple[int, ...]:

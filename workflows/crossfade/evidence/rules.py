@@ -107,9 +107,10 @@ class Interval:
     ``bad_high`` (V, J) how many were certainly and possibly bad, ``reward`` (V) the sum of rewards
     or None when it is unknown, of ``rewarded`` (V) values, None for the requests: feedback may be
     late, or of some requests only.  ``complete`` is False when something could not be read: then
-    what is known counts, and nothing is raised or promoted.  ``held`` and ``broken`` (V) say
-    whether every limit of a bare value has held, or one was broken, for as many intervals as it
-    takes; ``also`` are weights (percent by version) that were in force for a part of the interval.
+    what is known can ring an alarm, and nothing is kept, raised or promoted.  ``held`` and
+    ``broken`` (V) say whether every limit of a bare value has held, or one was broken, for as many
+    intervals as it takes; ``also`` are weights (percent by version) that were in force for a part
+    of the interval.
     """
 
     requests: Array

@@ -37,6 +37,9 @@ def restored(values: Mapping[str, Any], rules: Rules, design: Design) -> Trial:
     fresh = begin(rules, design)
     if not values:
         return fresh
+    if "reward" in values and "rewarded" not in values:
+        # a state from before the two were told apart: rewards were of as many values as requests
+        values = {**values, "rewarded": values["requests"]}
     changes = {name: _like(getattr(fresh, name), value) for name, value in values.items()}
     return replace(fresh, **changes)
 

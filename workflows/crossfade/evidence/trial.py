@@ -120,7 +120,7 @@ def absorb(trial: Trial, interval: Interval, rules: Rules, design: Design) -> Tr
         passes=trial.passes.updated(passes),
         intervals=trial.intervals + 1,
         seen=trial.seen + 1,
-        blind=0 if interval.complete else trial.blind + 1,
+        blind=0,
         steady=trial.steady + 1,
     )
     if trial.versions > 1:

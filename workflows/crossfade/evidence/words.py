@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from crossfade.evidence import judging, thresholds
-from crossfade.evidence.clustering import design_effect
+from crossfade.evidence.clustering import design_effect, scatters
 from crossfade.evidence.limits import Limit, Plan
 from crossfade.evidence.needs import requests_needed
 from crossfade.evidence.rules import POINTS, Design, Interval, Rules
@@ -169,6 +169,8 @@ class Story:
             "doubted": f"{name} has won, but an objective is in doubt or unknown",
             "incomplete": "not everything could be read",
             "time-is-up": "; ".join(self._missing(i) for i in trial.candidates()) or "not proven",
+            "unwatched": f"{name} has won, but was not watched to the end: "
+            f"{_intervals(trial.left)} to go",
             "regressed": f"{name} was the winner before",
             "baking": f"{name} has won, {_intervals(trial.left)} under watch",
             "baked": f"{self._compared(note)}, and it stayed healthy under watch",
@@ -217,7 +219,7 @@ class Story:
             lacks.append(f"better {reward} {ratio(better)} of {ratio(self._needed_better)}")
             if self.rules.dispersion == "auto" and math.isinf(design_effect(self.trial.scatter)):
                 lacks.append("how far users' requests belong together is not known yet")
-            if self.trial.effect > 1:
+            if self.trial.effect > 1 and scatters(self.trial.scatter):
                 lacks.append(f"{reward} scatters {self.trial.effect:.2g} times as much as at most "
                              f"1 a request could, and counts so much less (reward_range, or "
                              f"reward: count?)")  # fmt: skip

@@ -58,8 +58,11 @@ def counts(name: str) -> bool:
 
 
 def watch(policy: Policy) -> int:
-    """Return for how many intervals a winner is watched, which may be past the last iteration."""
-    return int(getattr(settings(policy), "bake", 0))
+    """Return how many intervals a run may take past its last iteration: a winner is watched.
+
+    As many looks as the watch has may be unread, and are made up for.
+    """
+    return 2 * int(getattr(settings(policy), "bake", 0))
 
 
 def informed(policy: Policy, experiment: Experiment, observation: Observation) -> bool:

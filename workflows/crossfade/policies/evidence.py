@@ -61,8 +61,10 @@ def decide(
         outcome=_outcome(judged, what),
         rewards=_rewards(experiment, observation, what),
     )
-    # what could not be read is read together with the next window: the weights were held
-    until = observation.until if seen is not None else state.get("until", 0.0)
+    # what could not be read is read together with the next window: the weights were held, nothing
+    # of this one was kept, and ``max_blind`` of them in a row end the run
+    read = seen is not None and seen.complete
+    until = observation.until if read else state.get("until", 0.0)
     until = max(until, observation.disturbed)  # but nothing while somebody else set the weights
     after = {"trial": stored(judged.trial), "streaks": streaks, "until": until}
     return decision, after
