@@ -20,7 +20,7 @@ from crossfade_steps.applying import (
 )
 from crossfade_steps.reading import observe
 from crossfade_steps.run import Run
-from crossfade_steps.watching import Alarmed, Watch, newest_seconds
+from crossfade_steps.watching import Alarmed, Watch, newest_seconds, scrape_seconds
 
 LATE_SECONDS = 5.0
 
@@ -142,7 +142,7 @@ def look(run: Run, turn: Turn, budget_seconds: float) -> Observation | None:
     """Return what is seen now if a limit is proven to be broken by it, else None."""
     if not _watched(run, turn):
         return None
-    seen = _observed(run, turn, budget_seconds)
+    seen = _observed(run, turn, budget_seconds, newest=True)
     if not _alarmed(run, seen, turn):
         return None
     sticky = patiently(run, run.router.read).sticky
@@ -159,7 +159,7 @@ def decide_now(run: Run, seen: Observation, turn: Turn) -> Decision:
     return _decided(run, seen, turn.state)[0]
 
 
-def _observed(run: Run, turn: Turn, budget_seconds: float) -> Observation:
+def _observed(run: Run, turn: Turn, budget_seconds: float, *, newest: bool = False) -> Observation:
     return observe(
         run.bundle.experiment,
         run.bundle.metrics,
@@ -168,7 +168,7 @@ def _observed(run: Run, turn: Turn, budget_seconds: float) -> Observation:
         elapsed_seconds=max(1, math.floor(run.clock.now() - turn.start)),
         weights=turn.weights,
         budget_seconds=budget_seconds,
-        window=window(run, turn.start, turn.state),
+        window=window(run, turn.start, turn.state, newest=newest),
     )
 
 
@@ -184,18 +184,21 @@ def _decided(
     return decision, new_state
 
 
-def window(run: Run, start: float, state: Mapping[str, Any]) -> tuple[float, float] | None:
+def window(
+    run: Run, start: float, state: Mapping[str, Any], *, newest: bool = False
+) -> tuple[float, float] | None:
     """Return the window that a policy of counts reads now; None for any other policy.
 
     It begins where the last one that was read ended, and ends so long ago that each series' next
     scrape is there: without it the counter would stand still up to this end, and the next window
-    would begin from a line to that scrape, which is higher.
+    would begin from a line to that scrape, which is higher.  With ``newest`` it ends as late as
+    anything is known: what a look finds is not kept, and no window begins there.
     """
     if not policies.counts(run.bundle.policy.name):
         return None
     delay = newest_seconds(run)
     since = float(state.get("until") or start - delay)
-    return since, max(since, run.clock.now() - delay)
+    return since, max(since, run.clock.now() - (scrape_seconds(run) if newest else delay))
 
 
 def _budget(interval_seconds: int) -> float:

@@ -231,7 +231,10 @@ def test_rewards_of_several_a_request_promote_no_equal(value: float, chance: flo
         return Counts(value * rng.binomial(int(n), chance), n)
 
     for _ in range(20):
-        found = play(experiment("v2"), earned, Shape("fraction", guessed=True), bake=0)
+        found = play(
+                experiment("v2"), earned, Shape("fraction", guessed=True), bake=0,
+                dispersion="watch",
+            )  # fmt: skip
         promoted += found[-1].outcome is Outcome.PROMOTED
 
     assert promoted <= 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from crossfade.cli.loading import bundle_of, pins_users, read, weights_at_start
 from crossfade.cli.output import err, out, show_findings
 from crossfade.errors import SpecError
-from crossfade.evidence.limits import Plan, design, fitting, planned
+from crossfade.evidence.limits import Plan, compares, design, fitting, planned
 from crossfade.evidence.planning import (
     HORIZON,
     Forecast,
@@ -24,9 +24,10 @@ from crossfade.evidence.planning import (
 from crossfade.evidence.rules import Design, Rules
 from crossfade.lint.shapes import shapes
 from crossfade.policies import settings as settings_of
+from crossfade.spec.experiment import Experiment, qualified
 from crossfade.spec.requests import request_rate
 from crossfade.spec.rollout import Bundle
-from crossfade.verdict import Observation
+from crossfade.verdict import Observation, Shape
 
 LIFTS = (0.02, 0.1, 0.4)
 MEAN_REWARD = 0.3
@@ -92,11 +93,22 @@ def _show(screen: Console, bundle: Bundle, rules: Rules, rate: float, reward: fl
     for i in plan.points:
         metric = experiment.spec.criteria.objectives[i].metric
         err.print(f"{metric} counts nothing that is known: it is judged as a bare value")
-    if rules.dispersion == "watch":
+    if _guessed(experiment, known):
         metric = experiment.spec.criteria.rewards[0].metric
-        err.print(f"{metric} is taken to be at most 1 a request, by its counters' names")
+        err.print(f"{metric} is taken to be at most 1 a request, by its counters' names "
+                  "(reward_range, reward: count or dispersion: watch if it is not)",
+                  soft_wrap=True)  # fmt: skip
     sought = Sought(worlds[-1][1], plan, what, rules)
     return _advice(screen, sought, found[-1], rate)
+
+
+def _guessed(experiment: Experiment, known: Mapping[str, Shape]) -> bool:
+    """Return whether only the names of its counters say that a compared reward is a fraction."""
+    rewards = experiment.spec.criteria.rewards
+    if not compares(experiment):
+        return False
+    shape = known.get(qualified(rewards[0].metric, experiment.namespace))
+    return shape is not None and shape.guessed
 
 
 def _worlds(traffic: float, reward: float, what: Design) -> Iterator[tuple[str, World]]:

@@ -129,7 +129,7 @@ def fitting(rules: Rules, experiment: Experiment, seen: Observation) -> Rules:
     limits is never larger.  A bare counter is compared as counts (F5).  Where users stay with a
     version, their requests belong together, and how much is estimated unless the rollout says it
     (F12); they also lag behind the weights, so a split that is not as the weights say is only told
-    of.  A fraction that is one by its counters' names only is watched for values above 1.
+    of.
     """
     found: dict[str, str | int] = _sticky(rules) if seen.sticky else {}
     if "max_blind" not in rules.model_fields_set:
@@ -143,8 +143,6 @@ def fitting(rules: Rules, experiment: Experiment, seen: Observation) -> Rules:
         shape = seen.shapes.get(key)
         if shape is not None and shape.kind == "total":
             found["reward"] = "count"
-        if shape is not None and shape.guessed and "dispersion" not in rules.model_fields_set:
-            found.setdefault("dispersion", "watch")
     return rules.model_copy(update=found) if found else rules
 
 
