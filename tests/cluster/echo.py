@@ -1,7 +1,7 @@
 """A light model server: says which version it is, counts, errs and rewards as it is told.
 
 Environment: ``VERSION``; ``ERRORS`` and ``REWARD``, fractions of requests; ``ERRORS_AFTER``,
-seconds before the first error; ``PORT``.
+seconds before the first error; ``TOKEN``, which a request must bear; ``PORT``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY, Counter, Histogram, generate_latest
 
 VERSION = os.environ.get("VERSION", "v1")
 ERRORS, REWARD = float(os.environ.get("ERRORS", "0")), float(os.environ.get("REWARD", "0.5"))
+TOKEN = os.environ.get("TOKEN", "")
 BEGIN, ERRORS_AFTER = time.monotonic(), float(os.environ.get("ERRORS_AFTER", "0"))
 REQUESTS = Counter("echo_requests", "Requests answered", ["code"])
 REWARDS = Counter("echo_reward", "Rewards earned")
@@ -28,7 +29,8 @@ async def answer(request: web.Request) -> web.Response:
     begin = time.monotonic()
     await request.read()
     errs = begin - BEGIN >= ERRORS_AFTER and random.random() < ERRORS
-    status = 500 if errs else 200
+    known = not TOKEN or request.headers.get("Authorization") == f"Bearer {TOKEN}"
+    status = 401 if not known else 500 if errs else 200
     REQUESTS.labels(str(status)).inc()
     if random.random() < REWARD:
         REWARDS.inc()
