@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from crossfade.births import carried, process_of
+from crossfade.births import carried
 from crossfade.counting import Counting, counted, counting
 from crossfade.errors import BackendError
 from crossfade.growth import (
@@ -33,9 +34,12 @@ FAR_SECONDS = 3600.0
 
 @dataclass(slots=True)
 class _Counter:
-    """A counter that is read: each series' last point so far, and how much it grew.
+    """A counter that is read: each series' last scrape so far, and how much it grew.
 
-    ``earlier`` are the last samples of those that were there before the window.
+    Growth begins with what lies between the last scrape before the window and the line at its
+    beginning, which is not of the window: only scrapes are compared with scrapes, since the next
+    one may be another replica's, and lie below the line of this one.  ``earlier`` are the last
+    samples of those that were there before the window.
     """
 
     selector: str
@@ -77,7 +81,11 @@ def read_counts(
         _grow(window, piece)
     _grow(window, [cut(end, near, until) for end in ends])
     _end(window, [points_at(end, until, window.resets) for end in ends])
-    return counted(found.shape, tuple(counter.grown for counter in window.counters))
+    return counted(found.shape, tuple(_at_least_nothing(c.grown) for c in window.counters))
+
+
+def _at_least_nothing(grown: Series) -> Series:
+    return {labels: max(0.0, value) for labels, value in grown.items()}
 
 
 def _begin(window: _Window, found: Counting, until: float) -> list[Samples]:
@@ -92,7 +100,9 @@ def _begin(window: _Window, found: Counting, until: float) -> list[Samples]:
         before = points_at(begins[i], window.since, window.resets)
         if not points_at(ends[i], until, window.resets):
             _check_absent(window, found, i, bool(before), until)
-        window.counters.append(_Counter(selector, before))
+        scraped = last(cut(begins[i], -math.inf, window.since))
+        grown = {labels: scraped[labels][1] - value for labels, (_, value) in before.items()}
+        window.counters.append(_Counter(selector, dict(scraped), grown))
     return ends
 
 
@@ -143,9 +153,9 @@ def _end(window: _Window, values: Sequence[Last]) -> None:
 
 def _add(window: _Window, samples: Sequence[Samples], resets: Resets) -> None:
     """Add what the samples say of all counters: a process that is new is new to all of them."""
-    known = {process_of(labels) for counter in window.counters for labels in counter.earlier or ()}
-    before = [counter.so_far for counter in window.counters]
-    births = carried(known, list(zip(before, samples, strict=True)))
+    before = [{**(counter.earlier or {}), **counter.so_far} for counter in window.counters]
+    begin = window.since - window.store.back
+    births = carried(list(zip(before, samples, strict=True)), begin)
     for counter, own, unseen in zip(window.counters, samples, births, strict=True):
         for labels, value in increments(counter.so_far, own, resets, unseen).items():
             counter.grown[labels] = counter.grown.get(labels, 0.0) + value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,18 +76,42 @@ def test_the_first_error_of_a_pod_that_was_there_is_counted() -> None:
     assert read_counts(asked(lives), RATIO, 0.0, 300.0) == Counts(300 + 3, 3000 + 3)
 
 
-def test_errors_and_requests_of_a_new_pod_count_from_the_same_scrape() -> None:
+def test_a_pod_that_starts_counts_from_zero_with_its_errors() -> None:
+    """More pods under load are no wrong split, and what they get wrong at once is not hidden."""
     lives = both(served(-300, 900, pod="b"), {ALL: [], BAD: []})
     for code, points in {"200": [(150, 90), (165, 180)], "500": [(150, 10), (165, 20)]}.items():
         lives[ALL].append(({"pod": "c", "code": code}, points))
     lives[BAD].append(lives[ALL][-1])
 
-    assert read_counts(asked(lives), RATIO, 0.0, 300.0) == Counts(300 + 10, 3000 + 100)
+    assert read_counts(asked(lives), RATIO, 0.0, 300.0) == Counts(300 + 20, 3000 + 200)
 
 
 def test_a_series_of_its_own_process_that_ends_lower_is_not_the_new_one() -> None:
     """It restarted: what it counted under the label before is more than it counts now."""
     old, new = (frozenset({("pod", "a"), ("path", path)}) for path in ("/x", "/y"))
 
-    assert carried((), [({old: (0.0, 90.0)}, {new: [(15.0, 8.0)]})]) == [set()]
-    assert carried((), [({old: (0.0, 90.0)}, {new: [(15.0, 95.0)]})]) == [{new}]
+    assert carried([({old: (0.0, 90.0)}, {new: [(15.0, 8.0)]})], 0.0) == [set()]
+    assert carried([({old: (0.0, 90.0)}, {new: [(15.0, 95.0)]})], 0.0) == [{new}]
+
+
+def test_errors_of_another_target_than_the_requests_count_from_their_first() -> None:
+    """The pod is an hour old, its failures are counted at another port, and these are the first."""
+    lives = served(-300, 900)
+    lives[BAD] = [({"pod": "a", "instance": "a:8080"}, [(150.0, 40.0), (165.0, 40.0)])]
+
+    assert read_counts(asked(lives), RATIO, 0.0, 300.0) == Counts(40, 3000)
+
+
+def test_the_scrapes_of_two_replicas_are_no_restart() -> None:
+    """Each answer may be another replica's: its next scrape lies below the line of the other."""
+    whole = [(t, float(max(0, math.floor((t + 7) / 15)))) for t in range(-300, 900)]
+    replicas = ([p for p in whole if p[0] % 15 == 0], [p for p in whole if p[0] % 15 == 7])
+    asks = itertools.cycle(replicas)
+
+    def ask(selector: str, at: float, back: float) -> Any:
+        found = [[t, str(v)] for t, v in next(asks) if at - back < t <= at + SCRAPE]
+        return {"data": {"result": [{"metric": {"pod": "a"}, "values": found}]}}
+
+    counts = [read_counts(ask, f"sum({ALL})", since, since + 31.0) for since in range(400, 700, 31)]
+
+    assert all(found is not None and 0 <= found.total <= 5 for found in counts), counts

@@ -134,14 +134,10 @@ def test_series_that_are_all_gone_are_unknown_and_not_zero(query: str) -> None:
 @pytest.mark.parametrize("query", [f"sum(rate({BAD}[1m])) / sum(rate({ALL}[1m]))", PART])
 def test_a_part_that_is_gone_for_good_counts_nothing_more(query: str) -> None:
     """The pod with the only errors was replaced, and its successor has none."""
+    values = {(BAD, SINCE): {"a": 3}, (REWARD, SINCE): {"a": 3},
+              (ALL, SINCE): {"a": 100}, (ALL, UNTIL): {"b": 60}}  # fmt: skip
 
-    def ask(selector: str, at: float, back: float) -> Any:
-        if at == SINCE:
-            return body({"a": 3 if selector != ALL else 100})
-        points = [[t, str(6 * t)] for t in (101.0, 111.0)] if selector == ALL else []
-        return {"data": {"result": [{"metric": {"pod": "b"}, "values": points}]}}
-
-    assert read_counts(ask, query, SINCE, UNTIL) == Counts(0, 54)
+    assert read_counts(asked(values), query, SINCE, UNTIL) == Counts(0, 60)
 
 
 def test_a_series_that_is_back_goes_on_from_its_last_value() -> None:
@@ -155,11 +151,10 @@ def test_a_series_that_is_back_goes_on_from_its_last_value() -> None:
     assert read_counts(ask, f"sum({ALL})", 100.0, 110.0) == Counts(880.0), "since second 20"
 
 
-def test_a_pod_that_was_never_there_counts_from_its_first_scrape() -> None:
-    """Nobody knows whether it started or its store forgot it."""
+def test_a_series_that_was_never_there_counts_from_zero() -> None:
     values = {(ALL, SINCE): {"a": 10}, (ALL, UNTIL): {"a": 12, "b": 7}}
 
-    assert read_counts(asked(values), f"sum({ALL})", SINCE, UNTIL) == Counts(2)
+    assert read_counts(asked(values), f"sum({ALL})", SINCE, UNTIL) == Counts(9)
 
 
 def test_buckets_without_the_last_one_count_nothing() -> None:

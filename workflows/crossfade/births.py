@@ -1,22 +1,24 @@
 """Whether a series that is new to a window began in it, or lived before it unseen.
 
-A new series' first value is growth only if it was not there a scrape before.  That is known of a
-process of which another series was read by then: what it did not show, it had not counted.  Of a
-process that is new itself nothing is known before its first scrape: it may have started, but its
-store may as well have lost what it knew, or its labels were changed, and its whole life would be
-counted, a second time.  So a process counts from its first scrape, all of its series alike: a pod
-that started loses up to a scrape, as by PromQL's ``increase``, of errors as much as of requests.
+A new series counts from zero: a pod that started, the first error of one.  But a store may have
+lost what it knew, or a process may go on under other labels: then its whole life would be counted,
+a second time.  A life is told from a start by how much there is of it: more than the fastest
+process of the query can have counted since the window began.  Then it counts from its first scrape,
+all of its series alike, errors as much as requests.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from crossfade.growth import TARGET, Labels, Last, Point, Samples
 
 Counters = Sequence[tuple[Last, Samples]]
 """Each counter's points before, and its samples after them."""
+MOST, FEW = 3.0, 30.0
+"""How much faster a process may have been before it was seen, and how little is no life."""
 
 
 def process_of(labels: Labels) -> Labels:
@@ -24,25 +26,36 @@ def process_of(labels: Labels) -> Labels:
     return frozenset(pair for pair in labels if pair[0] in TARGET)
 
 
-def carried(known: Collection[Labels], counters: Counters) -> list[set[Labels]]:
+def carried(counters: Counters, begin: float) -> list[set[Labels]]:
     """Return each counter's new series whose first value is from before it was first read.
 
-    ``known`` are processes that were read before.  Those are the series in the first scrape of a
-    process, and those that go on under other labels.
+    Nothing of them began before ``begin`` (seconds since the epoch) if they began unseen.  The last
+    counter is the one of all requests: what lived is told by it.  Series that go on under other
+    labels are among them.
     """
-    first: dict[Labels, float] = {}
-    for before, samples in counters:
-        for labels, points in samples.items():
-            own = process_of(labels)
-            when = points[0][0] if points else math.inf
-            first[own] = min(when, first.get(own, math.inf))
-        first.update((process_of(labels), -math.inf) for labels in before)
-    first.update((own, -math.inf) for own in known)
+    whole = counters[-1]
+    fastest = max(_rates(*whole), default=math.inf)  # nothing is known of one scrape alone
+    known = {process_of(labels) for before, _ in counters for labels in before}
+    lived = set[Labels]()
+    for labels, points in _new(*whole):
+        when, value = points[0]
+        if value > MOST * fastest * max(when - begin, 1.0) + FEW:
+            lived.add(process_of(labels))
+    lived -= known
     return [
-        {labels for labels, points in _new(before, samples)
-         if points[0][0] <= first[process_of(labels)]} | _renamed(before, samples)
+        {labels for labels, _ in _new(before, samples) if process_of(labels) in lived}
+        | _renamed(before, samples)
         for before, samples in counters
-    ]  # fmt: skip
+    ]
+
+
+def _rates(before: Last, samples: Samples) -> Iterator[float]:
+    """Yield how fast series grew from scrape to scrape, a second."""
+    for labels, points in samples.items():
+        whole = [before[labels], *points] if labels in before else points
+        for low, high in itertools.pairwise(whole):
+            if high[0] > low[0] and high[1] >= low[1]:
+                yield (high[1] - low[1]) / (high[0] - low[0])
 
 
 def _new(before: Last, samples: Samples) -> Iterator[tuple[Labels, Sequence[Point]]]:
