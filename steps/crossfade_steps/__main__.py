@@ -33,6 +33,8 @@ MOST_SUMMARY = 400
 FINE = ("promoted", "rolled-back", "kept", "inconclusive")
 """Outcomes that are decisions; Argo shows any other run as failed, and does not repeat it."""
 TERMINATED = 143
+ADDED_LATER = ("frame", "uid")
+"""Inputs that a workflow of an earlier version does not give; it must still come to its end."""
 TERMINATION_LOG = "/dev/termination-log"
 """Where a container leaves its last words (Kubernetes, terminationMessagePath)."""
 
@@ -44,7 +46,8 @@ def parser() -> argparse.ArgumentParser:
     for step in (*STEPS, GUARD, DOCTOR, STEER):
         command = commands.add_parser(step.name)
         for name in step.inputs:
-            command.add_argument(f"--{name}", required=True)
+            late = name in ADDED_LATER
+            command.add_argument(f"--{name}", required=not late, default="" if late else None)
     return whole
 
 

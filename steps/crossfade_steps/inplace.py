@@ -124,7 +124,7 @@ def _revision(
 ) -> Renewal:
     """Return the document of a new revision, with no traffic from the first moment on."""
     path, notes = _weight_path(references), []
-    wanted = _without(manifest, path)
+    wanted = _without(inferenceservice.as_stored(existing, manifest), path)
     if look(manifest, CANARY) is not None and look(existing, STABLE) is not None:
         if not covers(look(existing, STABLE), look(wanted, STABLE)):
             notes.append(f"{_left(key)} (spec.default)")

@@ -20,6 +20,8 @@ from crossfade_steps.ports import Object
 NO_CONTENT = ("apiVersion", "kind", "metadata", "status")
 NO_MODEL = ("name", "traffic", "annotations", "labels")
 """What of a predictor says nothing of the model that it serves."""
+LEFT_OUT = ("readOnly", "stdin", "tty", "hostNetwork", "hostPID", "hostIPC", "paused")
+"""Fields that the API server does not store where they are false (omitempty, no pointer)."""
 QUANTITIES = ("limits", "requests", "sizeLimit", "divisor")
 """Fields whose texts are amounts (resource.Quantity)."""
 READ = "crossfade.dev/read"
@@ -46,14 +48,17 @@ def covers(have: Any, want: Any, *, amount: bool = False) -> bool:
 
     ``amount`` tells that texts are quantities here: ``0.5`` is stored as ``500m``.  An empty
     mapping and null leave everything to the server, which fills it in; an empty list is a value.
+    An empty text is not stored where it is left out at once (``value: ""`` of a variable).
     """
     if want is None:
         return True
-    if have is None and want in ({}, []):
+    if have is None and want in ({}, [], ""):
         return True
     if isinstance(want, Mapping):
         return isinstance(have, Mapping) and all(
-            covers(have.get(k), v, amount=amount or k in QUANTITIES) for k, v in want.items()
+            covers(have.get(k), v, amount=amount or k in QUANTITIES)
+            or (have.get(k) is None and v is False and k in LEFT_OUT)
+            for k, v in want.items()
         )
     if isinstance(want, list):
         return (

@@ -59,3 +59,10 @@ def test_no_output_is_a_template_to_argo(tmp_path: Path, text: str) -> None:
     written = (tmp_path / "summary").read_text()
     assert "{{" not in written
     assert written.replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize("step", ["check", "finish"])
+def test_a_workflow_of_an_earlier_version_still_comes_to_its_end(step: str) -> None:
+    arguments = parser().parse_args([step, "--run", "x", "--bundle", "y"])
+
+    assert arguments.uid == ""

@@ -153,7 +153,7 @@ def test_only_old_runs_that_have_ended_are_removed(monkeypatch: pytest.MonkeyPat
         cluster.fake.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata,
                              "data": data})  # fmt: skip
     cluster.fake.delete(HEAD)
-    monkeypatch.setattr(cli, "connect", lambda: cluster.stage.kube)
+    monkeypatch.setattr(cli, "reached", lambda: cluster.stage.kube)
 
     cli.clean_older("default", "30d")
 

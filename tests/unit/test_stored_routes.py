@@ -10,6 +10,7 @@ from rig import VS, Rig, bundle, deployment, route
 
 from crossfade.routes import identities, resolve, resolve_known
 from crossfade.routes.additions import missing
+from crossfade.routes.inferenceservice import as_stored
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.rollout import Bundle, VersionObjects
 from crossfade.verdict import Outcome
@@ -345,3 +346,27 @@ def test_a_candidate_beside_the_baseline_is_not_replaced_where_nobody_can_tell_i
 
     assert conduct(rig.run).outcome is Outcome.FAILED
     assert rig.model("cand") == "older"
+
+
+def test_a_backend_s_service_tells_its_version_s_workload() -> None:
+    """As a VirtualService's host does: else its candidate would be nobody's, and stay as it is."""
+    refs = [{"name": "m", "port": 80}, {"name": "n", "namespace": "cand", "port": 8080}]
+    document = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+                "metadata": {"name": "r", "namespace": "base"},
+                "spec": {"rules": [{"backendRefs": refs}]}}  # fmt: skip
+    paths = {f"v{i + 1}": f".spec.rules[0].backendRefs[{i}].weight" for i in range(2)}
+
+    assert resolve(document, paths).hosts() == {
+        "v1": ("m.base.svc.cluster.local", 80), "v2": ("n.cand.svc.cluster.local", 8080),
+    }  # fmt: skip
+
+
+def test_a_predictor_is_compared_in_the_form_that_it_is_stored_in() -> None:
+    written = {"spec": {"predictor": {"sklearn": {"storageUri": "gs://m"}, "minReplicas": 1}}}
+    stored_ = {"spec": {"predictor": {"model": {"modelFormat": {"name": "sklearn"}}}}}
+
+    assert as_stored(stored_, written) == {"spec": {"predictor": {
+        "minReplicas": 1,
+        "model": {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://m"},
+    }}}  # fmt: skip
+    assert as_stored(written, written) == written

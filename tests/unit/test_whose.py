@@ -110,7 +110,7 @@ def test_a_record_without_its_state_is_not_continued() -> None:
 def test_an_application_s_config_map_is_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = fresh()
     cluster.fake.create(config_map(colour="blue"))
-    monkeypatch.setattr(cli, "connect", lambda: cluster.stage.kube)
+    monkeypatch.setattr(cli, "reached", lambda: cluster.stage.kube)
     before = everything(cluster)
     store = cluster.another().store
 
@@ -146,7 +146,7 @@ def test_clean_removes_the_guard_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """It stays for 10 minutes, and the next run of that name would wait for its heartbeat."""
     cluster = iterating()
     cluster.fake.create(load.job(f"{RUN}-guard", NAMESPACE, RUN, {}))
-    monkeypatch.setattr(cli, "connect", lambda: cluster.stage.kube)
+    monkeypatch.setattr(cli, "reached", lambda: cluster.stage.kube)
 
     cli.clean(RUN, NAMESPACE, force=True)
 

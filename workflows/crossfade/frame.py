@@ -67,7 +67,12 @@ def _facts(bundle: Bundle) -> dict[str, str]:
 
 
 def require_frame(bundle: Bundle, compiled: str) -> None:
-    """Raise ``SpecError`` when a workflow was compiled for another rollout's frame."""
+    """Raise ``SpecError`` when a workflow was compiled for another rollout's frame.
+
+    An empty one is of a workflow that was compiled before frames were.
+    """
+    if not compiled:
+        return
     had = dict(part.partition("=")[::2] for part in compiled.split(";"))
     differ = [
         f"{name} {value}, compiled with {had.get(name, 'nothing')}"

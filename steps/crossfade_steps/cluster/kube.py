@@ -34,6 +34,7 @@ from crossfade_steps.ports import Object, ObjectKey
 MANAGER = "crossfade"
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+PERSON_SECONDS = 3.0
 _NO_NAME = set("/?#%")
 """What would make another path of a name."""
 
@@ -55,6 +56,11 @@ def connect(context: str | None = None) -> Kube:
     settings = Configuration.get_default_copy()
     settings.retries = False  # how a request is repeated is said in one place, the transport
     return Kube(ApiClient(settings))
+
+
+def reached() -> Kube:
+    """Return the API for a person, who is told within seconds that it is not there."""
+    return connect().within(PERSON_SECONDS)
 
 
 def _in_cluster() -> bool:

@@ -218,7 +218,7 @@ def finish(stage: Stage, uid: str) -> Outputs:
     head = stage.store.find()
     if head is None:
         return {"outcome": Outcome.FAILED.value, "summary": "the run never began"}
-    if head.get(UID) != uid:  # its record and its weights are not ours
+    if head.get(UID, "") != uid:  # its record and its weights are not ours
         text = f"the run never began: {stage.store.run} is the run of another workflow"
         return {"outcome": Outcome.FAILED.value, "summary": text}
     try:

@@ -89,7 +89,11 @@ class Transport:
             self._sleep(wait)
             pause = min(2 * pause, MOST_PAUSE)
         if not tried.status:
-            raise BackendError(f"Kubernetes API: {tried.text!s}: {request.method} {request.path}")
+            host = self._client.configuration.host
+            raise BackendError(
+                f"Kubernetes API at {host}: {tried.text!s}: {request.method} {request.path}",
+                hint="is the cluster running? kubectl cluster-info",
+            )
         return Answer(tried.status, tried.text, unsure)
 
     def _try(self, request: Request) -> _Try:

@@ -14,7 +14,7 @@ from crossfade.report.live import line
 from crossfade.spec.durations import seconds
 from crossfade.verdict import Outcome
 from crossfade_steps.cluster import asked, guard, workflow
-from crossfade_steps.cluster.kube import Kube, connect, own_namespace
+from crossfade_steps.cluster.kube import Kube, own_namespace, reached
 from crossfade_steps.cluster.promotion import APPROVAL
 from crossfade_steps.cluster.stage import ABORT
 from crossfade_steps.cluster.store import RUN_LABEL, RunStore
@@ -28,7 +28,7 @@ RESUME = ""
 
 def store_of(run: str, namespace: str | None) -> RunStore:
     """Return the state of a run on the current cluster."""
-    return RunStore(connect(), namespace or own_namespace(), run)
+    return RunStore(reached(), namespace or own_namespace(), run)
 
 
 def follow(kube: Kube, namespace: str, run: str) -> int:
@@ -100,10 +100,10 @@ def ask(run: str, namespace: str | None, what: str, version: str = "") -> None:
     """Ask a run to pause, resume, abort or promote; it obeys within about a second."""
     store = store_of(run, namespace)
     if what == "promote":
-        _refuse_at_gate(connect(), store)
+        _refuse_at_gate(reached(), store)
     out.print(asked.ask(store, what, getpass.getuser(), version))
     if what == ABORT:
-        _stop_waiting(connect(), store)
+        _stop_waiting(reached(), store)
 
 
 def _refuse_at_gate(kube: Kube, store: RunStore) -> None:
@@ -130,7 +130,7 @@ def _stop_waiting(kube: Kube, store: RunStore) -> None:
 
 def runs(namespace: str | None) -> None:
     """Print the runs of a namespace, the newest last."""
-    kube, place = connect(), namespace or own_namespace()
+    kube, place = reached(), namespace or own_namespace()
     found = kube.list("", "ConfigMap", place, "crossfade.dev/part=run")
     for stored in sorted(found, key=lambda o: str(o["metadata"]["creationTimestamp"])):
         data = stored.get("data") or {}
@@ -148,7 +148,7 @@ def clean(run: str, namespace: str | None, *, force: bool) -> None:
             f"run {run} has no outcome yet: its state is what its safety rests on",
             hint="crossfade abort it first; --force removes the state of a run that is surely dead",
         )
-    _remove(connect(), store)
+    _remove(reached(), store)
 
 
 def _remove(kube: Kube, store: RunStore) -> None:
@@ -166,7 +166,7 @@ def _remove(kube: Kube, store: RunStore) -> None:
 
 def clean_older(namespace: str | None, older_than: str) -> None:
     """Remove the state and record of every run that has ended and began that long ago."""
-    kube, place = connect(), namespace or own_namespace()
+    kube, place = reached(), namespace or own_namespace()
     before = datetime.now(UTC) - timedelta(seconds=seconds(older_than, where="--older-than"))
     for stored in kube.list("", "ConfigMap", place, "crossfade.dev/part=run"):
         made = datetime.fromisoformat(str(stored["metadata"]["creationTimestamp"]))

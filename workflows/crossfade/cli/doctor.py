@@ -22,7 +22,7 @@ from crossfade.cli.output import err, out
 from crossfade.contract import ACCOUNT, DOCTOR, IMAGE_VARIABLE, MODULE
 from crossfade.spec.rollout import Bundle
 from crossfade_steps.cluster import load
-from crossfade_steps.cluster.kube import Kube, connect
+from crossfade_steps.cluster.kube import Kube, reached
 from crossfade_steps.cluster.readiness import pod_troubles
 from crossfade_steps.cluster.store import RUN_LABEL
 from crossfade_steps.ports import ObjectKey
@@ -37,7 +37,7 @@ def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None, *,
     """Print every check; 0 when none is bad, 1 otherwise."""
     loaded = read(paths, settings, policy)
     bundle = changed(bundle_of(loaded), loop=None, image=image)
-    checks = list(_examined(connect(), bundle))
+    checks = list(_examined(reached(), bundle))
     if as_json:
         print(json.dumps(checks, indent=1))
     else:

@@ -22,7 +22,7 @@ def run(
     """Create what was compiled and print its name; with ``watch``, stay until its outcome."""
     from crossfade.cli.plan import foretell
     from crossfade.compiler import documents
-    from crossfade_steps.cluster.kube import connect
+    from crossfade_steps.cluster.kube import reached
 
     loaded = read(paths, settings, policy)
     bundle = changed(bundle_of(loaded), loop=loop, image=image, force=force)
@@ -33,18 +33,18 @@ def run(
         raise SpecError(f"--watch follows a run, and a {kind} is none", hint="leave out -w")
     *before, document = documents(bundle, kind=kind, schedule=schedule)
     for manifest in before:
-        connect().apply(manifest)
+        reached().apply(manifest)
     if server is not None:
         from crossfade.compiler.server import create
 
         name = create(document, host=server, token=os.environ.get("ARGO_TOKEN"))
     else:
-        kube = connect()
+        kube = reached()
         made = kube.create(document) if kind == "workflow" else kube.apply(document)
         name = made["metadata"]["name"]
     out.print(f"{document['kind']} {bundle.namespace}/{name} created", soft_wrap=True)
     if watch:
-        return follow(connect(), bundle.namespace, name)
+        return follow(reached(), bundle.namespace, name)
     if kind == "workflow":
         err.print(f"crossfade describe -n {bundle.namespace} {name}")
     return 0

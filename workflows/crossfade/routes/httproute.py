@@ -74,8 +74,12 @@ def _match(found: Any) -> dict[str, Any]:
 
 
 def host(member: Member) -> tuple[str, int] | None:
-    """Return None: a backend's host needs its namespace and port, which ``member`` leaves out."""
-    return None
+    """Return a Service's host and port, in full where the namespace is known; None for others."""
+    known = member.known_by
+    if (known["group"], known["kind"]) != ("", "Service") or not isinstance(known["port"], int):
+        return None
+    place = f".{known['namespace']}.svc.cluster.local" if known["namespace"] else ""
+    return f"{known['name']}{place}", known["port"]
 
 
 def sticky(manifest: Manifest, path: Path) -> bool:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from crossfade.errors import SpecError
 from crossfade.routes.member import Manifest, Member, Path, describe, dotted, look, whole_number
+from crossfade.spec.source import mapped
 
 GROUP, KIND = ("serving.kserve.io", "serving.kubeflow.org"), "InferenceService"
 EXAMPLE = ".spec.predictor.canaryTrafficPercent"
+FRAMEWORKS = ("sklearn", "xgboost", "tensorflow", "pytorch", "triton", "onnx", "huggingface",
+              "pmml", "lightgbm", "paddle")  # fmt: skip
+"""Fields of a predictor from before there was ``model`` (v1beta1, PredictorSpec)."""
 PATHS = (
     ("spec", "canaryTrafficPercent"),
     ("spec", "predictor", "canaryTrafficPercent"),
@@ -38,6 +42,21 @@ def notes(manifest: Manifest, path: Path) -> list[str]:
     if isinstance(canary, dict) and path[:2] == ("spec", "predictor"):
         return ["spec.canary is not a field of this API version: its content has no effect"]
     return []
+
+
+def as_stored(existing: Manifest, manifest: Manifest) -> Manifest:
+    """Return a manifest whose predictor names a framework in the form that KServe stores it in.
+
+    Its webhook makes ``model`` of ``sklearn`` (setPredictorModelDefaults): as it is written nothing
+    would ever be the same, and a new revision be waited for that never comes.
+    """
+    predictor = mapped(manifest, ("spec", "predictor"))
+    framework = next((name for name in FRAMEWORKS if name in predictor), None)
+    if framework is None or look(existing, ("spec", "predictor", "model")) is None:
+        return manifest
+    model = {"modelFormat": {"name": framework}, **(predictor[framework] or {})}
+    rest = {key: value for key, value in predictor.items() if key != framework}
+    return {**manifest, "spec": {**manifest["spec"], "predictor": {**rest, "model": model}}}
 
 
 def _name(manifest: Manifest) -> object:
