@@ -100,3 +100,15 @@ def test_manifests_made_in_python_are_judged_like_files() -> None:
         Rollout.of(bundle.model_copy(update={"deploy": (*others, route)}))
     with pytest.raises(SpecError, match="apiVersion and kind missing"):
         Rollout.of(with_manifest(bundle, "deploy", {"a": 1}))
+
+
+def test_a_limit_that_is_said_is_kept_to_on_a_cluster_as_here() -> None:
+    """It is the default's: left out, the raise would be as large as the policy likes."""
+    rollout = Rollout.load(EXAMPLE)
+    spec = rollout.bundle.experiment.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    spec["spec"]["strategy"]["weights"] = {"maxCandidateWeightIncrement": 10}
+
+    bundle = Bundle.from_json(rollout.using(experiment=spec).bundle.to_json())
+
+    said = bundle.experiment.spec.strategy.weights.model_fields_set
+    assert said == {"max_candidate_weight_increment"}

@@ -68,7 +68,8 @@ class Rollout:
 
         Raises ``SpecError`` for a setting that there is not, or that cannot be carried out.
         """
-        data = {**self.bundle.model_dump(mode="json", exclude_defaults=True), **changes}
+        own = {"experiment": self.bundle.experiment.model_dump(mode="json", exclude_unset=True)}
+        data = {**self.bundle.model_dump(mode="json", exclude_defaults=True), **own, **changes}
         try:
             return Rollout.of(Bundle.model_validate(data))
         except ValidationError as error:

@@ -220,9 +220,16 @@ class Bundle(Model):
     retry_rejected: bool = False
 
     def to_json(self) -> str:
-        """Return canonical JSON: sorted keys, ASCII only, no spaces, no defaults, no ``models``."""
+        """Return canonical JSON: sorted keys, ASCII only, no spaces, no defaults, no ``models``.
+
+        Of the experiment all that it says itself stays: a limit that is said is kept to, also where
+        it is the default's.
+        """
         data = self.model_dump(mode="json", by_alias=True, exclude={"models"},
                                exclude_defaults=True)  # fmt: skip
+        data["experiment"] = self.experiment.model_dump(
+            mode="json", by_alias=True, exclude_unset=True
+        )
         return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
