@@ -23,7 +23,6 @@ from crossfade_steps.ports import ObjectKey
 POLL_SECONDS = 2.0
 GOOD = (Outcome.PROMOTED, Outcome.KEPT, Outcome.INCONCLUSIVE, Outcome.ROLLED_BACK)
 OTHER_EXIT, TIMEOUT_EXIT = 1, 4
-RESUME = ""
 
 
 def store_of(run: str, namespace: str | None) -> RunStore:

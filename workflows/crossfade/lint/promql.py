@@ -14,7 +14,6 @@ from crossfade.spec.interpolation import ELAPSED, placeholders
 
 ELAPSED_STAND_IN = 86_399
 """A window of this many seconds in a parsed query was ``[${elapsedTime}s]`` in the text."""
-AFFIXES = ("_sum", "_count", "_bucket", "_total")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +135,3 @@ def _selector(node: Any, seconds: float | None, functions: tuple[str, ...]) -> S
     )
     name = node.name or next((v for n, op, v in matchers if n == "__name__" and op == "="), "")
     return Selector(str(name), matchers, seconds, functions)
-
-
-def base_name(name: str) -> str:
-    """Return a metric's family: its name without ``_sum``, ``_count``, ``_bucket``, ``_total``."""
-    for affix in AFFIXES:
-        if name.endswith(affix):
-            return name.removesuffix(affix)
-    return name
