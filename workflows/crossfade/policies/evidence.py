@@ -38,36 +38,65 @@ def decide(
     settings = fitting(settings, experiment, observation)
     what, names = design(experiment, plan), [v.name for v in experiment.versions]
     old = tuple(observation.weights[name] for name in names)
+    streaks = _streaks(experiment, observation, plan, state.get("streaks", {}))
     trial = replace(restored(state.get("trial", {}), settings, what), weights=old)
-    seen = None if observation.disturbed else interval(experiment, observation, plan, settings)
     if observation.disturbed:  # rewards that come late are of nobody knows which split
         trial = replace(trial, steady=0)
-    streaks = _streaks(experiment, observation, plan, state.get("streaks", {}))
-    if seen is not None:
-        seen = _with_points(seen, experiment, plan, streaks)
-        seen = replace(seen, also=tuple(tuple(w[n] for n in names) for w in observation.also))
+    seen = _evidence(experiment, observation, plan, settings, streaks)
     judged = judging.observe(trial, seen, settings, what)
     if observation.disturbed and judged.outcome is None:
         judged = replace(judged, notes=(judging.Note("disturbed"),))
     story = Story(experiment, plan, judged.trial, settings, what, seen)
-    decision = Decision(
+    after = {"trial": stored(judged.trial), "streaks": streaks,
+             "until": _until(observation, seen, state)}  # fmt: skip
+    return _decision(experiment, observation, judged, story, old), after
+
+
+def _evidence(
+    experiment: Experiment, observation: Observation, plan: Plan, settings: Rules,
+    streaks: Mapping[str, int],
+) -> Interval | None:  # fmt: skip
+    """Return what an interval says, None where that is nothing: also under foreign weights."""
+    if observation.disturbed:
+        return None
+    seen = interval(experiment, observation, plan, settings)
+    if seen is None:
+        return None
+    names = [version.name for version in experiment.versions]
+    also = tuple(tuple(weights[name] for name in names) for weights in observation.also)
+    return replace(_with_points(seen, experiment, plan, streaks), also=also)
+
+
+def _until(observation: Observation, seen: Interval | None, state: State) -> float:
+    """Return the time up to which counters have been read into the evidence.
+
+    What could not be read is read together with the next window: the weights were held, nothing of
+    this one was kept, and ``max_blind`` of them in a row end the run.  But nothing is read of while
+    somebody else set the weights.
+    """
+    read = seen is not None and seen.complete
+    until = observation.until if read else state.get("until", 0.0)
+    return max(until, observation.disturbed)
+
+
+def _decision(
+    experiment: Experiment, observation: Observation, judged: judging.Judged, story: Story,
+    old: tuple[int, ...],
+) -> Decision:  # fmt: skip
+    """Return what was judged, by the names of the versions."""
+    names, what = [version.name for version in experiment.versions], story.design
+    winner = names[judged.winner] if judged.winner else None
+    return Decision(
         iteration=observation.iteration,
         old=dict(zip(names, old, strict=True)),
         weights=dict(zip(names, _weights(judged, old, what), strict=True)),
         verdicts=story.verdicts(observation),
-        best=() if judged.winner == 0 else (names[judged.winner],),
-        winner=names[judged.winner] if judged.winner else None,
+        best=() if winner is None else (winner,),
+        winner=winner,
         reason=story.sentence(judged, old),
         outcome=_outcome(judged, what),
         rewards=_rewards(experiment, observation, what),
     )
-    # what could not be read is read together with the next window: the weights were held, nothing
-    # of this one was kept, and ``max_blind`` of them in a row end the run
-    read = seen is not None and seen.complete
-    until = observation.until if read else state.get("until", 0.0)
-    until = max(until, observation.disturbed)  # but nothing while somebody else set the weights
-    after = {"trial": stored(judged.trial), "streaks": streaks, "until": until}
-    return decision, after
 
 
 def informed(experiment: Experiment, settings: Rules, observation: Observation) -> bool:
