@@ -17,6 +17,7 @@ from crossfade.growth import (
     Resets,
     Samples,
     Series,
+    fallen_sums,
     increments,
     restarts,
 )
@@ -139,7 +140,13 @@ def _grow(window: _Window, samples: Sequence[Samples]) -> None:
     """Add what the next samples of all counters say: a restart is one for all of them."""
     for counter, own in zip(window.counters, samples, strict=True):
         _recall(window, counter, own)
-    window.note([counter.so_far for counter in window.counters], samples)
+    before = [counter.so_far for counter in window.counters]
+    window.note(before, samples)
+    for labels in fallen_sums(list(zip(before, samples, strict=True)), window.resets):
+        raise BackendError(
+            f"no counts of {dict(labels)['__name__']}: it fell while its count went on, by values "
+            "below 0; count gains and losses apart"
+        )
     _add(window, samples, window.resets)
 
 

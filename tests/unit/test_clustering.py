@@ -8,7 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crossfade.evidence.clustering import COUNT, design_effect, scattered, scatters, unscattered
+from crossfade.evidence.clustering import (
+    COUNT,
+    SQUARES,
+    WEIGHT,
+    design_effect,
+    scattered,
+    scatters,
+    unscattered,
+)
 from crossfade.evidence.judging import wrong_split
 from crossfade.evidence.rules import Design, Interval, Rules
 from crossfade.evidence.trial import Trial, absorb, begin
@@ -64,8 +72,27 @@ def test_requests_that_are_alike_are_hardly_ever_said_to_scatter() -> None:
             n = np.array([N, N], float)
             table = scattered(table, n, rng.binomial(N, [0.3, 0.3]).astype(float), counts=False)
         said += scatters(table)
-    assert said <= 8
-    assert scatters(np.array([[0.0, 0, 0, 0], [40.0, 6, 0, 9]])), "each of them 6.7 times as much"
+    assert said <= 20
+    assert scatters(np.array([[0.0] * 5, [40.0, 6, 1, 1, 9]])), "each of them 6.7 times as much"
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_a_much_better_version_does_not_scatter_when_the_weights_move(counts: bool) -> None:
+    """Nor do rewards that drift: odds, or rates, that keep their ratio."""
+    rng, said = np.random.default_rng(SEED), 0
+    for _ in range(60):
+        table = unscattered(2)
+        for share, level in ((0.04, 0.2), (0.1, 0.3), (0.25, 0.3), (0.5, 0.4), (0.9, 0.3)):
+            n = np.array([round(N * (1 - share)), round(N * share)])
+            odds = level / (1 - level) * np.array([1, 6])
+            draw = (
+                rng.poisson(n * level * np.array([1, 2]))
+                if counts
+                else rng.binomial(n, odds / (1 + odds))
+            )
+            table = scattered(table, n.astype(float), draw.astype(float), counts=counts)
+        said += scatters(table)
+    assert said <= 9
 
 
 def test_counts_scatter_as_counts_do() -> None:
@@ -102,7 +129,7 @@ def test_users_of_several_requests_are_no_wrong_split(dispersion: float | str) -
 def test_too_few_rewards_say_nothing() -> None:
     table = scattered(unscattered(2), np.array([9.0, 1.0]), np.array([1.0, 0.0]), counts=False)
 
-    assert (table == 0).all()
+    assert (table[:, [SQUARES, COUNT, WEIGHT]] == 0).all()
 
 
 def test_no_evidence_is_taken_from_users_before_anything_is_known_of_them() -> None:

@@ -203,6 +203,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             {"others": (job(*LOAD, "90", "http://g/p", image="r:5000/fortio@sha256:00"),)}),
     "D24": ({"others": (job("fortio", "load", "-t", "2h", "-qps", "90", "http://g/p"),)},
             {"others": (job("fortio", "load", "-t", "30m", "-qps", "90", "http://g/p"),)}),
+    "D24 for ever": (
+        {"others": (job("fortio", "load", "-t", "0", "-qps", "90", "http://g/p"),)},
+        {"others": (job("fortio", "load", "-t", "1m", "-qps", "90", "http://g/p"),)}),
+    "D26 one word": ({"urlTemplate": "http://prometheus/api/v1/query"},
+                     {"urlTemplate": "http://10.0.0.1:9090/api/v1/query"}),
     "D26": ({"urlTemplate": "http://prometheus.monitoring/api/v1/query"},
             {"urlTemplate": "https://prometheus.monitoring/api/v1/query"}),
     "D27": ({"others": (deployment("a", replicas=1), deployment("b", replicas=2))},

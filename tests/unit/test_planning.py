@@ -58,7 +58,7 @@ def test_what_is_estimated_of_scatter_takes_as_long_in_the_plan_as_in_a_run() ->
     assert told[1.0] is not None
     assert told["watch"] is not None
     assert told["auto"] is not None
-    assert told[1.0] + 2 <= told["watch"] < told["auto"]
+    assert told[1.0] == told["watch"] < told["auto"], "averages do not scatter more than they do"
 
 
 @pytest.mark.parametrize("pins", [False, True])

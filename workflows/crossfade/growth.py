@@ -6,6 +6,7 @@ higher at its end than at its beginning.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -83,6 +84,24 @@ def restarts(counters: Sequence[tuple[Last, Samples]]) -> dict[Key, list[Point]]
     for (key, when), bound in fallen.items():
         found.setdefault(key, []).append((when, bound))
     return found
+
+
+def fallen_sums(counters: Sequence[tuple[Last, Samples]], resets: Resets) -> set[Labels]:
+    """Return the sums of values that fell while what counts their values went on.
+
+    They were not reset, there are values below 0: what such a sum grew by cannot be told from a
+    restart anywhere else.
+    """
+    seen = {(_keys(labels)[0], when) for labels, _, (when, _) in _events(counters)}
+    return {
+        labels
+        for before, samples in counters
+        for labels, points in samples.items()
+        if dict(labels).get("__name__", "").endswith("_sum")
+        for low, high in itertools.pairwise([before.get(labels, NEVER), *points])
+        if high[1] < low[1] and (own := _keys(labels)[0], high[0]) in seen
+        and not any(low[0] < when <= high[0] for when, _ in resets.get(own, ()))
+    }  # fmt: skip
 
 
 def _events(counters: Sequence[tuple[Last, Samples]]) -> Iterator[tuple[Labels, Point, Point]]:

@@ -96,7 +96,7 @@ def _show(screen: Console, bundle: Bundle, rules: Rules, rate: float, reward: fl
     if _guessed(experiment, known):
         metric = experiment.spec.criteria.rewards[0].metric
         err.print(f"{metric} is taken to be at most 1 a request, by its counters' names "
-                  "(reward_range, reward: count or dispersion: watch if it is not)",
+                  "(reward_range or reward: count if it is not)",
                   soft_wrap=True)  # fmt: skip
     sought = Sought(worlds[-1][1], plan, what, rules)
     return _advice(screen, sought, found[-1], rate)

@@ -15,54 +15,78 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-SQUARES, COUNT, SHIFT, WEIGHT = range(4)
-"""Columns, by version: sum of squared residuals, how many, sums of differences and variances."""
+SQUARES, COUNT, FOR, AGAINST, WEIGHT = range(5)
+"""Columns, by version: sum of squared residuals, how many, and what is known of its lift: the two
+sums of Mantel and Haenszel's estimate of a ratio that every interval has, and its precision."""
 LOW = -0.8416
 """The standard normal's 20 % quantile: one estimate in five is too low."""
 LOWEST, MANY = -1.645, 6
 """Its 5 % quantile, and residuals: for what ends a run, and may be wrong in one of a hundred."""
-HIGHEST = 2.326
-"""Its 99 % quantile: rewards that scatter more than that are said to."""
+HIGHEST = 1.645
+"""Its 95 % quantile: rewards that scatter more than that are said to, and count so much less."""
 LEAST_VARIANCE = 0.5
 """Rewards so few that an interval's difference says nothing are left out."""
 LEAST_COUNT = 2
 
 
 def unscattered(versions: int) -> Array:
-    """Return the table (V, 4) before the first interval."""
-    return np.zeros((versions, 4))
+    """Return the table (V, 5) before the first interval."""
+    return np.zeros((versions, 5))
 
 
 def scattered(before: Array, requests: Array, rewards: Array, *, counts: bool) -> Array:
-    """Return the table (V, 4) after an interval; ``requests`` and ``rewards`` (V).
+    """Return the table (V, 5) after an interval; ``requests`` and ``rewards`` (V).
 
-    ``counts`` is for rewards that may be several a request: shares of Poisson counts.
+    ``counts`` is for rewards that may be several a request: a ratio of rates, shares of Poisson
+    counts; else a ratio of odds.  A residual is what a version earned above its share of what it
+    and the baseline earned together, by the ratio of the intervals before: so neither rewards that
+    drift nor weights that move are scatter, however much better one version is.
     """
     after = before.copy()
     for i in range(1, len(requests)):
-        difference, variance = _difference(requests, rewards, i, counts=counts)
-        if variance < LEAST_VARIANCE:
+        n, m = float(requests[i]), float(requests[0])
+        r, q = float(rewards[i]), float(rewards[0])
+        if min(n, m) <= 0 or (not counts and (r > n or q > m)):
             continue
-        known = before[i, WEIGHT]
-        if known:
-            expected = variance * before[i, SHIFT] / known
-            unsure = variance * (1 + variance / known)
-            after[i, SQUARES] += (difference - expected) ** 2 / unsure
-            after[i, COUNT] += 1
-        after[i, SHIFT] += difference
-        after[i, WEIGHT] += variance
+        lost, kept = (n, m) if counts else (n - r, m - q)
+        after[i] += _residual(before[i], (n, m), r, q, counts=counts)
+        after[i, FOR] += r * kept / (n + m)
+        after[i, AGAINST] += q * lost / (n + m)
     return after
 
 
-def _difference(requests: Array, rewards: Array, i: int, *, counts: bool) -> tuple[float, float]:
-    """Return a version's rewards above its share, and their variance were all users alike."""
-    n, r = float(requests[0] + requests[i]), float(rewards[0] + rewards[i])
-    if n <= 1:
-        return 0.0, 0.0
-    share = float(requests[i]) / n
-    difference = float(rewards[i]) - share * r
-    spread = share * (1 - share) * r
-    return difference, spread if counts else spread * max(n - r, 0.0) / (n - 1)
+def _residual(
+    known: Array, requests: tuple[float, float], r: float, q: float, *, counts: bool
+) -> Array:
+    """Return what an interval adds to a version's squares, their count and the precision."""
+    added = np.zeros_like(known)
+    ratio = known[FOR] / known[AGAINST] if known[FOR] * known[AGAINST] > 0 else 1.0
+    mean, variance = _expected(requests, r + q, ratio, counts=counts)
+    if variance < LEAST_VARIANCE:
+        return added
+    if known[WEIGHT] and known[FOR] * known[AGAINST] > 0:
+        added[SQUARES] = (r - mean) ** 2 / (variance * (1 + variance / known[WEIGHT]))
+        added[COUNT] = 1
+    added[WEIGHT] = variance
+    return added
+
+
+def _expected(
+    requests: tuple[float, float], earned: float, ratio: float, *, counts: bool
+) -> tuple[float, float]:
+    """Return the mean and variance of the first one's part of what two versions earned.
+
+    Given the sum, counts are binomial, and 0s and 1s Fisher's noncentral hypergeometric, here by
+    its mode and curvature (Cornfield).
+    """
+    n, m = requests
+    if counts:
+        mean = earned * ratio * n / (ratio * n + m)
+        return mean, mean * (1 - mean / earned) if earned > 0 else 0.0
+    a, b, c = 1 - ratio, m - earned + ratio * (n + earned), ratio * n * earned
+    mean = 2 * c / (b + math.sqrt(max(b * b + 4 * a * c, 0.0))) if c > 0 else 0.0
+    cells = (mean, earned - mean, n - mean, m - earned + mean)
+    return mean, 1 / sum(1 / cell for cell in cells) if min(cells) > 0 else 0.0
 
 
 def design_effect(table: Array, low: float = LOW, least: int = LEAST_COUNT) -> float:
@@ -78,9 +102,12 @@ def design_effect(table: Array, low: float = LOW, least: int = LEAST_COUNT) -> f
 
 
 def apparent_effect(table: Array) -> float:
-    """Return the upper end of the design effect as far as one shows, 1 while nothing is known."""
-    found = design_effect(table)
-    return 1.0 if math.isinf(found) else found
+    """Return the upper end of the design effect where one shows, else 1.
+
+    Rewards that are as alike as they are taken to be lose next to nothing by being watched: an
+    upper end from the start takes half as long again.
+    """
+    return design_effect(table) if scatters(table) else 1.0
 
 
 def scatters(table: Array) -> bool:
@@ -89,14 +116,13 @@ def scatters(table: Array) -> bool:
     return count >= LEAST_COUNT and squares > _chi_square(count, HIGHEST)
 
 
-def as_alike(table: Array, ahead: int = 0) -> Array:
+def as_alike(table: Array) -> Array:
     """Return the table with the squares that unrelated requests have on average, 1 a residual.
 
     Counts that are only expected do not scatter, and would make an estimate of it too low.
-    ``ahead`` is how many more residuals there will be when it is next looked at.
     """
     after = table.copy()
-    after[:, SQUARES] = after[:, COUNT] + ahead * (after[:, WEIGHT] > 0)
+    after[:, SQUARES] = after[:, COUNT]
     return after
 
 

@@ -13,13 +13,11 @@ import numpy as np
 
 from crossfade.evidence.clustering import apparent_effect, design_effect, scattered
 from crossfade.evidence.effects import chosen
-from crossfade.evidence.increments import EFFECTS, common_mean, pair, rate
+from crossfade.evidence.increments import EFFECTS, TINY, common_mean, pair, rate
 from crossfade.evidence.rules import Array, Design, Interval, Rules
 
 if TYPE_CHECKING:
     from crossfade.evidence.trial import Trial
-
-TINY = 1e-300
 
 
 @dataclass(frozen=True, slots=True)

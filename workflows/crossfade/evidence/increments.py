@@ -12,6 +12,7 @@ from math import inf
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+TINY = 1e-300
 Array = NDArray[np.float64]
 
 ODDS: Array = np.log(np.array([1.5, 3.0, 8.0, 30.0]))
@@ -48,7 +49,7 @@ def pair(
     r1, n1 = np.asarray(reward, float), np.asarray(count, float)
     r0, n0 = np.asarray(other_reward, float), np.asarray(other_count, float)
     tilts = np.asarray(tilt, float)
-    share = n1 / np.maximum(n1 + n0, 1)
+    share = n1 / np.maximum(n1 + n0, TINY)  # below 1 where users' requests are divided
     centre = np.log(guess / (1 - guess))
     p1 = _logistic(centre + (1 - share) * tilts)
     p0 = _logistic(centre - share * tilts)

@@ -48,7 +48,8 @@ class Judged:
 class Findings:
     """Tests that are over at this look, V versions and J objectives.
 
-    ``unfit`` is whether the baseline is proven to miss a limit, by what a promotion takes.
+    ``unfit`` is whether the baseline is proven to miss a limit, by what a promotion takes: points
+    that miss one some times in a row prove nothing, and take the place of no proof.
     """
 
     failed: Flags
@@ -153,7 +154,7 @@ def findings(trial: Trial, interval: Interval, rules: Rules, design: Design) -> 
         doubted=fails >= math.log(rules.doubt),
         worse=trial.worsened.evidence() >= rollback_threshold(rules, design),
         better=trial.bettered.proven(better_threshold(rules, design)),
-        unfit=broken[0] or bool((fails[0] >= baseline_threshold(rules, design)).any()),
+        unfit=bool((fails[0] >= baseline_threshold(rules, design)).any()),
         held=interval.held or (True,) * trial.versions,
         broken=broken,
         verdicts=words,
@@ -185,7 +186,7 @@ def _baked(trial: Trial, i: int, found: Findings, rules: Rules, design: Design) 
     A winner of the last iteration is watched as long as any other, and a look that was unread or
     in doubt is made up for: but the run has an end (``last_iteration``).
     """
-    if found.fails(i) or (found.worse[i] and not found.fails(0)):
+    if found.fails(i) or (found.worse[i] and not found.failed[0].any()):
         return _regressed(trial, i, found)
     if not found.held[i] or found.doubted[i].any():
         return _last_or_hold(trial, found, [Note("doubted", i)], rules, design)
@@ -211,7 +212,7 @@ def _without_losers(trial: Trial, found: Findings) -> tuple[Trial, list[Note]]:
         why = None
         if found.fails(i):
             why = _failed(found, i)
-        elif found.worse[i] and not found.fails(0):
+        elif found.worse[i] and not found.failed[0].any():
             why = Note("worse", i)
         elif any(found.better[j, i] for j in rivals):
             why = Note("beaten", i)

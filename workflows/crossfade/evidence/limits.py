@@ -126,7 +126,9 @@ def fitting(rules: Rules, experiment: Experiment, seen: Observation) -> Rules:
     """Return the rules for the experiment, the reward and the route that there are.
 
     A silent metric store is waited for, whatever the interval.  A raise that the experiment itself
-    limits is never larger.  A bare counter is compared as counts (F5).  Where users stay with a
+    limits is never larger.  A bare counter is compared as counts (F5).  A reward of which only the
+    counters' names say that it is at most 1 a request is watched for scattering more, and so are
+    counts.  Where users stay with a
     version, their requests belong together, and how much is estimated unless the rollout says it
     (F12); they also lag behind the weights, so a split that is not as the weights say is only told
     of.
@@ -138,12 +140,21 @@ def fitting(rules: Rules, experiment: Experiment, seen: Observation) -> Rules:
     limits = experiment.spec.strategy.weights
     if "max_candidate_weight_increment" in limits.model_fields_set:
         found.update(increment=limits.max_candidate_weight_increment, ramp="steps")
-    if compares(experiment):
-        key = qualified(experiment.spec.criteria.rewards[0].metric, experiment.namespace)
-        shape = seen.shapes.get(key)
-        if shape is not None and shape.kind == "total":
-            found["reward"] = "count"
+    shape = _rewarded(experiment, seen)
+    if shape is not None and shape.kind == "total":
+        found["reward"] = "count"
+    if shape is not None and (shape.guessed or shape.kind == "total"):
+        unsaid = "dispersion" not in rules.model_fields_set
+        found |= {"dispersion": found.get("dispersion", "watch")} if unsaid else {}
     return rules.model_copy(update=found) if found else rules
+
+
+def _rewarded(experiment: Experiment, seen: Observation) -> Shape | None:
+    """Return the shape of the reward that versions are compared by, None without one."""
+    if not compares(experiment):
+        return None
+    metric = experiment.spec.criteria.rewards[0].metric
+    return seen.shapes.get(qualified(metric, experiment.namespace))
 
 
 def _sticky(rules: Rules) -> dict[str, str | int]:

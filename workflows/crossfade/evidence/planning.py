@@ -75,7 +75,7 @@ def forecast(
         seen = expected(world, trial.weights, plan, design)
         requests += float(seen.requests.sum())
         judged = judging.observe(trial, seen, rules, open_ended)
-        trial = _scattering(judged.trial, rules)
+        trial = _scattering(judged.trial)
         for j in np.flatnonzero(trial.passes.evidence()[-1] >= passing):
             proven.setdefault(int(j), k)
         if better is None and float(trial.bettered.evidence()[-1, 0]) >= needed:
@@ -94,13 +94,9 @@ def _begun(world: World, rules: Rules, design: Design) -> Trial:
     return replace(trial, weights=start, weights_before=start)
 
 
-def _scattering(trial: Trial, rules: Rules) -> Trial:
-    """Return the trial with rewards that scattered as they do, though averages do not.
-
-    ``watch`` looks at the interval that it judges, ``auto`` at those before it.
-    """
-    ahead = 1 if rules.dispersion == "watch" else 0
-    return replace(trial, scatter=as_alike(trial.scatter, ahead))
+def _scattering(trial: Trial) -> Trial:
+    """Return the trial with rewards that scattered as they do, though averages do not."""
+    return replace(trial, scatter=as_alike(trial.scatter))
 
 
 def equal_shares(versions: int) -> tuple[int, ...]:

@@ -67,6 +67,10 @@ class Rules(BaseModel):
     def _ascends(cls, ends: tuple[float, float] | None) -> tuple[float, float] | None:
         if ends is not None and not -math.inf < ends[0] < ends[1] < math.inf:
             raise ValueError(f"reward_range {list(ends)}: expected [least, most]")
+        if ends is not None and ends[0] < 0:
+            raise ValueError(f"reward_range {list(ends)}: a counter of values below 0 falls, which "
+                             "is a restart to a metric store: count gains and losses apart, or add "
+                             "a constant to each value")  # fmt: skip
         return ends
 
     @property

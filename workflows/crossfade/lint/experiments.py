@@ -194,10 +194,16 @@ def short_plain_url(context: Context) -> Iterator[Place]:
         url = (metric.spec.url_template or "").strip()
         parts = split(url)
         host = (parts.hostname if parts is not None else None) or ""
-        if url.startswith("http://") and 0 < host.count(".") < 3:
+        if url.startswith("http://") and _is_short(host):
             document = context.metric_document(key)
             message = f"metric {key}: {host} is a short name, asked over plain HTTP"
             yield Place(document, ("spec", "urlTemplate"), message)
+
+
+def _is_short(host: str) -> bool:
+    """Return whether a name is neither a service's full one, nor an address or this machine's."""
+    address = ":" in host or host.replace(".", "").isdigit()
+    return bool(host) and host != "localhost" and host.count(".") < 3 and not address
 
 
 def _rate(context: Context) -> float | None:

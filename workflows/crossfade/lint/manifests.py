@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -120,7 +121,8 @@ def endless_load(context: Context) -> Iterator[Place]:
         seconds = _duration(fortio_command(document.data) or [])
         if seconds is not None and seconds > SLACK * planned:
             name = document.name
-            message = f"Job {name} runs for {seconds:g} s, the experiment for {planned} s"
+            long = f"for {seconds:g} s" if seconds < math.inf else "until somebody ends it"
+            message = f"Job {name} runs {long}, the experiment for {planned} s"
             yield Place(document, ("spec",), message)
 
 
@@ -199,6 +201,8 @@ def _duration(words: list[str]) -> float | None:
     if "-t" not in words[:-1]:
         return None
     text = words[words.index("-t") + 1]
+    if re.fullmatch(r"0+[smh]?", text):
+        return math.inf  # until it is interrupted
     parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
     return sum(float(number) * _SECONDS[unit] for number, unit in parts) if parts else None
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from crossfade.spec.rollout import Bundle, FeedbackLoad, FortioLoad, JobLoad, Manifest, Verify
 from crossfade.spec.source import listed
 
+_IMAGE = re.compile(r"(^|/)fortio([:@]|$)")
 _VARIABLE = re.compile(r"\$(?:\$|\(([^()\s]+)\))")
 _VALUE_FLAGS = {"-H": "header", "-payload": "payload"}
 
@@ -134,7 +135,11 @@ def _is_fortio(container: Mapping[str, Any]) -> bool:
 
 
 def _words(container: Mapping[str, Any]) -> list[str]:
-    return [str(w) for key in ("command", "args") for w in listed(container, (key,))]
+    """Return what a container runs; fortio's own image runs fortio where no command is named."""
+    words = [str(w) for key in ("command", "args") for w in listed(container, (key,))]
+    if listed(container, ("command",)) or not _IMAGE.search(str(container.get("image", ""))):
+        return words
+    return ["fortio", *words]
 
 
 def _containers(job: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
