@@ -181,12 +181,13 @@ def _shift(run: Run, plan: Plan, model: str) -> None:
     enter(run, Phase.VERIFIED, _settled_weights(run, plan))
 
 
-def prove_gateway(run: Run, plan: Plan, model: str) -> None:
+def prove_gateway(run: Run, plan: Plan, model: str, *, timeout_seconds: float = 60.0) -> None:
     """Ask users' way in until the answers are the winner's.  Raises ``BackendError``."""
     request: Verify | None = proving_request(run.bundle)
     if request is not None:
         header = plan.winner if plan.routes else ""
-        verify.prove(request, run.responder, run.clock, model=model, version=header)
+        verify.prove(request, run.responder, run.clock, model=model, version=header,
+                     timeout_seconds=timeout_seconds)  # fmt: skip
 
 
 def _settled_weights(run: Run, plan: Plan) -> dict[str, int]:
