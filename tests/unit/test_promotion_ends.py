@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 from fake_kube import WORKFLOW, Cluster, iterating
-from rig import VS, Server
+from rig import VS, Rig, Server, bundle
 
 from crossfade import record
-from crossfade.errors import SpecError
+from crossfade.errors import BackendError, SpecError
 from crossfade.verdict import Decision, Observation, Outcome
+from crossfade_steps import promote
 from crossfade_steps.cluster import guard, promotion, steps
 from crossfade_steps.cluster.conclude import conclude
+from crossfade_steps.cluster.lease import Lease
 from crossfade_steps.cluster.verified import look_once_more, plan_of
 from crossfade_steps.deploy import parse_name, uid
+from crossfade_steps.loop import conduct
 from crossfade_steps.ports import Response
+from crossfade_steps.run import Stopped
 
 OWN = "SeldonDeployment/cand/m"
 HOSTS = {f"v{i}": (f"m-p.{ns}.svc.cluster.local", 8000) for i, ns in ((1, "base"), (2, "cand"))}
@@ -173,3 +177,95 @@ def test_of_two_last_looks_the_one_that_was_recorded_first_counts() -> None:
 
     assert record.last(entries, "concluded") == passed
     assert record.last_phase(entries) == ("verified", {})
+
+
+@pytest.mark.parametrize("error", [BackendError("forbidden"), SpecError("no such kind")], ids=str)
+@pytest.mark.parametrize("kind", ["SeldonDeployment", "VirtualService"])
+def test_a_promote_document_that_is_refused_leaves_traffic_on_the_winner_s_copy(
+    kind: str, error: Exception
+) -> None:
+    cluster = won()
+    applied = cluster.fake.apply
+
+    def refuses(manifest: Any) -> Any:
+        if manifest["kind"] == kind:
+            raise error
+        return applied(manifest)
+
+    cluster.fake.apply = refuses  # type: ignore[method-assign]
+    told = promotion.promote_step(cluster.another())
+
+    assert "the winner's own copy serves all traffic" in told["summary"]
+    assert serves(cluster) == BACK, "at once, not when the run is ended"
+    with pytest.raises(promotion.NotPromoted, match="promotion-failed"):
+        promotion.verify_step(cluster.another())
+    assert conclude(cluster.another()).outcome is Outcome.PROMOTION_FAILED
+    assert serves(cluster) == BACK
+
+
+@pytest.mark.parametrize("error", [BackendError("forbidden"), SpecError("no such kind")], ids=str)
+@pytest.mark.parametrize("kind", ["SeldonDeployment", "VirtualService"])
+def test_in_one_process_a_refused_document_is_a_promotion_that_failed_too(
+    kind: str, error: Exception
+) -> None:
+    rig = Rig(bundle())
+    applied = rig.store.apply
+
+    def refuses(manifest: Any) -> Any:
+        if manifest["kind"] == kind and rig.decided():
+            raise error
+        return applied(manifest)
+
+    rig.store.apply = refuses  # type: ignore[method-assign]
+    ended = conduct(rig.run)
+
+    assert ended.outcome is Outcome.PROMOTION_FAILED, ended
+    assert ended.sentence.endswith("the winner's own copy serves all traffic")
+    assert (rig.weights(), rig.model("cand")) == ([0, 100], "new")
+
+
+def test_a_lease_that_is_lost_inside_the_shift_leaves_the_routes_and_both_copies() -> None:
+    """The object is another run's: nothing is written there, and nothing is proven yet."""
+    cluster = won()
+    late, applied = cluster.another(), cluster.fake.apply
+    lease = Lease(late.kube, VS, "shop/other-1", cluster.rig.clock)
+
+    def taken(manifest: Any) -> Any:
+        if manifest["kind"] == "SeldonDeployment":
+            late.lease.release()
+            lease.take()
+        return applied(manifest)
+
+    cluster.fake.apply = taken  # type: ignore[method-assign]
+    with pytest.raises(Stopped, match="belongs to run shop/other-1") as stop:
+        promotion.promote_step(late)
+    steps.stopped(late, "promote", stop.value)
+    before = cluster.weights()
+    ended = conclude(cluster.another())
+
+    assert ended.outcome is Outcome.CONTESTED
+    assert cluster.weights() == before
+    assert cluster.fake.get(parse_name(OWN)) is not None
+    assert lease.owner() is None, "it stays the other run's"
+
+
+def test_a_lease_that_is_lost_before_the_route_document_keeps_the_winner_s_copy() -> None:
+    """Weights are on the promoted copy by then, which no answer has proven at users' way in."""
+    cluster = won()
+    late, patched = cluster.another(), cluster.fake.patch
+    lease = Lease(late.kube, VS, "shop/other-1", cluster.rig.clock)
+
+    def taken(changed: Any, operations: Any) -> Any:
+        answer = patched(changed, operations)
+        if changed == VS and cluster.weights() == [100, 0]:
+            late.lease.release()
+            lease.take()
+        return answer
+
+    cluster.fake.patch = taken  # type: ignore[method-assign]
+    with pytest.raises(Stopped) as stop:
+        promote.promote(late.run, plan_of(late, late.entries()))
+    steps.stopped(late, "promote", stop.value)
+
+    assert conclude(cluster.another()).outcome is Outcome.CONTESTED
+    assert serves(cluster) == ([100, 0], "v1", True)

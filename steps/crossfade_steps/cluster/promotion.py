@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from crossfade import policies, record
-from crossfade.errors import BackendError, CrossfadeError
+from crossfade.errors import BackendError, CrossfadeError, SpecError
 from crossfade.verdict import Judgement, Outcome
 from crossfade_steps import promote
 from crossfade_steps.cluster import workflow
@@ -39,7 +39,7 @@ def promote_step(stage: Stage) -> Mapping[str, str]:
     plan = plan_of(stage, entries)
     try:
         text = promote.promote(stage.run, plan)
-    except BackendError as error:
+    except (BackendError, SpecError) as error:
         text = promote.unpromoted(stage.run, plan.winner, error)
         stage.store.append_once(record.concluded(Outcome.PROMOTION_FAILED, text, plan.winner))
     return {"summary": text}
