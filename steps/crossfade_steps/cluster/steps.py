@@ -50,11 +50,10 @@ def check(stage: Stage, frame: str, uid: str) -> Outputs:
     facts = {**facts_of(stage), "candidates": candidates, UID: uid}
     if not stage.store.create(labels_of(run.bundle), facts):
         require_digest(stage, stage.store.head().get("digest", ""))
-    if not stage.entries():
-        stage.store.append(record.header(run.name, run.bundle, run.clock.now()))
-        before = rejected.earlier(stage, candidates)
-        if before is not None:
-            stage.store.append(record.concluded(Outcome.KEPT, before, None))
+    stage.store.append_once(record.header(run.name, run.bundle, run.clock.now()))
+    before = rejected.earlier(stage, candidates)  # by a retried step, too: nothing has begun yet
+    if before is not None:
+        stage.store.append_once(record.concluded(Outcome.KEPT, before, None))
     stage.lease.take()
     promoted = [manifest for documents in run.bundle.promote.values() for manifest in documents]
     for manifest in (*run.bundle.deploy, *promoted):
