@@ -11,7 +11,7 @@ from crossfade import record
 from crossfade.errors import BackendError, CrossfadeError, SpecError
 from crossfade.verdict import Decision, Outcome
 from crossfade.workloads import routed_workload
-from crossfade_steps import deploy, inplace, promote, safety
+from crossfade_steps import deploy, inplace, opening, promote, safety
 from crossfade_steps.beginning import beginning
 from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import iterate
@@ -75,13 +75,13 @@ def _run(run: Run, deployed: deploy.Deployed) -> Ended:
     run.notes.extend(deployed.notes)
     run.router.pin(run.router.identities())
     objects = deployed.objects = version_objects(run)
-    found = dict(run.router.read().weights)
-    safety.enter(run, Phase.STARTING, found)
+    opening.begin(run, deployed.created)
     candidates = [v.name for v in run.versions[1:]]
     if any(same(run, objects, name) for name in candidates):
         return Ended(Outcome.KEPT, "nothing to compare: baseline and candidate run the same model")
     wait_ready(run, objects)
     safety.enter(run, Phase.ITERATING, run.all_baseline)
+    opening.split(run, deployed.created)
     run.start_load()
     start = beginning(run)
     run.record.append(record.started(start))
