@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossfade.errors import SpecError
-from crossfade.routes import inferenceservice, knative, references_by_object, resolve, seldon
+from crossfade.routes import (
+    inferenceservice,
+    knative,
+    opening,
+    references_by_object,
+    resolve,
+    seldon,
+)
 from crossfade.routes.member import Member, Path, parse_field_path, pointer
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.source import listed, look, mapped
@@ -56,12 +63,16 @@ def renewal(key: ObjectKey, existing: Object, manifest: Object, experiment: Expe
 def first(key: ObjectKey, manifest: Object, experiment: Experiment) -> Object:
     """Return a manifest as it is created; any other one than a routing object's as it is.
 
-    The first revision of an InferenceService is the only one: a weight would mean nothing.
+    All its traffic is the baseline's at first.  The first revision of an InferenceService is the
+    only one: a weight would mean nothing.
     """
     references = _references(key, experiment)
-    if not references or key.kind != inferenceservice.KIND or look(manifest, CANARY) is not None:
+    if not references:
         return manifest
-    return _without(manifest, _weight_path(references))
+    if key.kind == inferenceservice.KIND and look(manifest, CANARY) is None:
+        return _without(manifest, _weight_path(references))
+    groups = references_by_object(experiment.versions, experiment.namespace)
+    return opening.to_baseline(manifest, references, alone=len(groups) == 1)
 
 
 def replaces(

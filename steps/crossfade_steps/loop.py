@@ -8,10 +8,10 @@ from __future__ import annotations
 from traceback import extract_tb
 
 from crossfade import record
-from crossfade.errors import BackendError, CrossfadeError
+from crossfade.errors import BackendError, CrossfadeError, SpecError
 from crossfade.verdict import Decision, Outcome
 from crossfade.workloads import routed_workload
-from crossfade_steps import deploy, inplace, promote, safety
+from crossfade_steps import deploy, inplace, opening, promote, safety
 from crossfade_steps.beginning import beginning
 from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import iterate
@@ -75,13 +75,13 @@ def _run(run: Run, deployed: deploy.Deployed) -> Ended:
     run.notes.extend(deployed.notes)
     run.router.pin(run.router.identities())
     objects = deployed.objects = version_objects(run)
-    found = dict(run.router.read().weights)
-    safety.enter(run, Phase.STARTING, found)
+    opening.begin(run, deployed.created)
     candidates = [v.name for v in run.versions[1:]]
     if any(same(run, objects, name) for name in candidates):
         return Ended(Outcome.KEPT, "nothing to compare: baseline and candidate run the same model")
     wait_ready(run, objects)
     safety.enter(run, Phase.ITERATING, run.all_baseline)
+    opening.split(run, deployed.created)
     run.start_load()
     start = beginning(run)
     run.record.append(record.started(start))
@@ -92,10 +92,10 @@ def _run(run: Run, deployed: deploy.Deployed) -> Ended:
 def _conclude(run: Run, decision: Decision, objects: dict[str, tuple[str, ...]]) -> Ended:
     if decision.outcome is not Outcome.PROMOTED or decision.winner is None:
         return Ended(decision.outcome or Outcome.FAILED, decision.reason)
-    plan = promote.plan_promotion(run, decision.winner, hosts(run), objects)
     try:
+        plan = promote.plan_promotion(run, decision.winner, hosts(run), objects)
         sentence = promote.promote(run, plan)
-    except BackendError as error:
+    except (BackendError, SpecError) as error:
         text = promote.unpromoted(run, decision.winner, error)
         return Ended(Outcome.PROMOTION_FAILED, text, decision.winner)
     return Ended(Outcome.PROMOTED, f"{sentence}: {decision.reason}", decision.winner)
@@ -168,7 +168,7 @@ def _clean_up(run: Run, deployed: deploy.Deployed, ended: Ended) -> None:
 
 def clean_up(run: Run, deployed: deploy.Deployed, ended: Ended) -> None:
     """Remove the candidates' copies that this run made, but never one that traffic may reach."""
-    if ended.outcome is Outcome.PROMOTION_FAILED:
+    if ended.outcome is Outcome.PROMOTION_FAILED or _unproven(run):
         return
     if ended.outcome is Outcome.PROMOTED and not run.bundle.promote.get(ended.winner or ""):
         return
@@ -176,3 +176,9 @@ def clean_up(run: Run, deployed: deploy.Deployed, ended: Ended) -> None:
     kept = {name for v in (run.baseline, *serves) for name in objects.get(v, ())}
     names = [n for v in run.versions[1:] for n in objects.get(v.name, ()) if n not in kept]
     safety.clean_up(run, deployed.created, tuple(names))
+
+
+def _unproven(run: Run) -> bool:
+    """Return whether a promotion was begun and no answer has proven it: all copies stay then."""
+    last = record.last_phase(run.record.entries())
+    return last is not None and last[0] == Phase.PROMOTING

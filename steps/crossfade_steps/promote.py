@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crossfade import record
-from crossfade.errors import BackendError
+from crossfade.errors import BackendError, CrossfadeError, SpecError
 from crossfade.spec.ownership import object_name
 from crossfade.spec.requests import at_host, proving_request
 from crossfade.spec.rollout import Manifest, Verify
@@ -47,8 +47,9 @@ class Plan:
 def promote(run: Run, plan: Plan) -> str:
     """Carry the promotion out and return the sentence that says what was done.
 
-    Raises ``BackendError`` when it cannot be completed; traffic is then on a healthy copy.  Raises
-    ``Stopped`` when the run must end before anything was promoted.
+    Raises ``BackendError`` or ``SpecError`` when it cannot be completed; traffic is then on a
+    healthy copy.  Raises ``Stopped`` when the run must end before anything was promoted, and when
+    the routes are not its own any more: then nothing is put back.
     """
     if _phase(run) is Phase.VERIFIED:  # a repeated step: what stands is not done again
         return _told(plan)
@@ -75,7 +76,7 @@ def _told(plan: Plan) -> str:
     return f"{plan.winner} serves all traffic from its promoted copy"
 
 
-def unpromoted(run: Run, winner: str, error: BackendError) -> str:
+def unpromoted(run: Run, winner: str, error: CrossfadeError) -> str:
     """Return the sentence of a promotion that failed, and who serves all traffic then."""
     serving = who_serves(run.record.entries())
     return f"{winner} won but could not be promoted: {error}; {serving}"
@@ -175,18 +176,19 @@ def _shift(run: Run, plan: Plan, model: str) -> None:
             run.objects.apply(manifest)
         _await_applied(run, plan.routes)  # a route that runs the models, too, is made anew
         prove_gateway(run, plan, model)
-    except BackendError:
+    except (BackendError, SpecError):  # not where the routes are another run's now
         settle(run)
         raise
     enter(run, Phase.VERIFIED, _settled_weights(run, plan))
 
 
-def prove_gateway(run: Run, plan: Plan, model: str) -> None:
+def prove_gateway(run: Run, plan: Plan, model: str, *, timeout_seconds: float = 60.0) -> None:
     """Ask users' way in until the answers are the winner's.  Raises ``BackendError``."""
     request: Verify | None = proving_request(run.bundle)
     if request is not None:
         header = plan.winner if plan.routes else ""
-        verify.prove(request, run.responder, run.clock, model=model, version=header)
+        verify.prove(request, run.responder, run.clock, model=model, version=header,
+                     timeout_seconds=timeout_seconds)  # fmt: skip
 
 
 def _settled_weights(run: Run, plan: Plan) -> dict[str, int]:

@@ -78,7 +78,6 @@ def test_a_pod_says_why_it_does_not_start() -> None:
         pytest.param([record.trouble("deploy", "no")], RUNNING, Outcome.FAILED, id="gave-up"),
         pytest.param([record.phase("promoting", {})], STOPPED, Outcome.PROMOTION_FAILED,
                      id="while-promoting"),
-        pytest.param([record.phase("verified", {})], STOPPED, Outcome.PROMOTED, id="verified"),
         pytest.param([record.concluded(Outcome.KEPT, "same", None)], STOPPED, Outcome.KEPT,
                      id="concluded-before-the-stop"),
     ],

@@ -18,8 +18,8 @@ from crossfade.frame import frame
 from crossfade.spec.rollout import Bundle, FortioLoad
 from crossfade.verdict import Outcome
 from crossfade_steps import __main__ as entry
-from crossfade_steps.cluster import asked, guard, jobs, load, stage, steps
-from crossfade_steps.cluster.store import MANAGED, UID, RunStore
+from crossfade_steps.cluster import asked, guard, jobs, load, rejected, stage, steps
+from crossfade_steps.cluster.store import MANAGED, PART, UID, RunStore
 from crossfade_steps.ports import ObjectKey
 
 ALL: dict[str, str] = {"app": "shop"}
@@ -346,3 +346,26 @@ def test_who_ends_a_run_never_refuses_a_bundle(
     entry.run(Namespace(step=step, run=RUN, bundle=text, **given))
 
     assert cluster.weights() == [100, 0]
+
+
+def test_a_rejected_candidate_is_found_by_a_check_that_follows_a_lost_one() -> None:
+    """The first one died right after the header: the candidate was silently tried again."""
+    cluster = fresh()
+    whole, rig = cluster.rig.run.bundle, cluster.rig
+    labels = {**stage.labels_of(whole), PART: "run"}
+    data = {"outcome": "rolled-back", "candidates": rejected.digest(cluster.stage.run),
+            "sentence": "errors is broken"}  # fmt: skip
+    made = "1970-01-01T00:10:00Z"
+    cluster.fake.create({"apiVersion": "v1", "kind": "ConfigMap", "data": data,
+                         "metadata": {"name": "web-0", "namespace": NAMESPACE, "labels": labels,
+                                      "creationTimestamp": made}})  # fmt: skip
+    cluster.stage.store.create(labels, {**stage.facts_of(cluster.stage), UID: "u1"})
+    cluster.stage.store.append(record.header(RUN, whole, rig.clock.now()))
+
+    for _ in range(2):
+        checked(cluster, "u1")
+
+    kept = record.of_type(cluster.stage.entries(), "concluded")
+    assert [entry["outcome"] for entry in kept] == ["kept"]
+    assert "rolled back by run web-0" in kept[0]["sentence"]
+    assert len(record.of_type(cluster.stage.entries(), "run")) == 1

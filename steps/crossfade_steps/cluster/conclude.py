@@ -14,7 +14,7 @@ from crossfade.errors import CrossfadeError, SpecError
 from crossfade.report.page import page
 from crossfade.verdict import Outcome
 from crossfade_steps import safety
-from crossfade_steps.cluster import workflow
+from crossfade_steps.cluster import verified, workflow
 from crossfade_steps.cluster.stage import ABORT, Stage, aborted
 from crossfade_steps.cluster.store import RUN_LABEL, UID
 from crossfade_steps.deploy import Deployed
@@ -33,10 +33,11 @@ def conclude(stage: Stage) -> Ended:
 
     Raises ``BackendError`` when the API cannot be reached: then somebody tries again.
     """
-    entries = stage.entries()
+    entries: Entries = stage.entries()
     recorded = record.last(entries, "outcome")
     if recorded is not None:
         return _again(stage, entries, recorded)
+    entries = verified.ending(stage, entries)
     head = stage.store.find() or {}
     state = workflow.look(stage.kube, stage.namespace, stage.store.run, head.get(UID, ""))
     ended = intended(entries, state, aborted(head) if head.get("control") == ABORT else None)
@@ -69,7 +70,8 @@ def _leave(stage: Stage) -> None:
 def intended(entries: Entries, state: workflow.State, asked: Stopped | None = None) -> Ended:
     """Return how the run is to end, from what is recorded and what became of its Workflow.
 
-    ``asked`` is what a person asked for who then stopped the Workflow.
+    ``asked`` is what a person asked for who then stopped the Workflow.  A promotion that was
+    verified is ``concluded`` before anybody asks this.
     """
     concluded = record.last(entries, "concluded")
     if concluded is not None:
@@ -77,10 +79,6 @@ def intended(entries: Entries, state: workflow.State, asked: Stopped | None = No
     phase = record.last_phase(entries)
     decided = record.last(entries, "decision")
     winner = decided["decision"]["winner"] if decided is not None else None
-    if phase is not None and phase[0] == Phase.VERIFIED:
-        return Ended(
-            Outcome.PROMOTED, f"{winner} serves all traffic from its promoted copy", winner
-        )
     if phase is not None and phase[0] == Phase.PROMOTING:
         reason = _trouble(entries) or "the workflow was ended"
         text = f"{reason} while {winner} was promoted; its own copy serves all traffic"

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from crossfade import policies, record
-from crossfade.errors import BackendError, CrossfadeError
+from crossfade.errors import BackendError, CrossfadeError, SpecError
 from crossfade.verdict import Judgement, Outcome
 from crossfade_steps import promote
 from crossfade_steps.cluster import workflow
-from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
+from crossfade_steps.cluster.conclude import GOOD, Entries, conclude
 from crossfade_steps.cluster.stage import Stage
+from crossfade_steps.cluster.verified import going_back, look_once_more, plan_of
 from crossfade_steps.iteration import window
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.reading import observe
 from crossfade_steps.run import Ended, Stopped
-from crossfade_steps.safety import with_who_serves
+from crossfade_steps.safety import settle, with_who_serves
 
 APPROVAL = "approval"
 POLL_SECONDS = 2.0
@@ -34,41 +36,31 @@ def promote_step(stage: Stage) -> Mapping[str, str]:
     refused = record.last(entries, "concluded")
     if refused is not None:
         return {"summary": refused["sentence"]}
-    plan = _plan(stage, entries)
+    plan = plan_of(stage, entries)
     try:
         text = promote.promote(stage.run, plan)
-    except BackendError as error:
+    except (BackendError, SpecError) as error:
         text = promote.unpromoted(stage.run, plan.winner, error)
         stage.store.append_once(record.concluded(Outcome.PROMOTION_FAILED, text, plan.winner))
     return {"summary": text}
 
 
 def verify_step(stage: Stage) -> Mapping[str, str]:
-    """Ask users' way in once more, and conclude."""
-    entries = stage.entries()
+    """Ask users' way in once more, and conclude; without good answers all goes back at once."""
+    entries: Entries = stage.entries()
+    if record.last(entries, "concluded") is None:
+        entries = look_once_more(stage, plan_of(stage, entries))
+    else:
+        entries = going_back(stage, entries)
     concluded = record.last(entries, "concluded")
-    if concluded is None:
-        plan = _plan(stage, entries)
-        promote.prove_gateway(stage.run, plan, model="")
-        decision = record.last(entries, "decision")
-        reason = decision["decision"]["reason"] if decision is not None else ""
-        text = f"{plan.winner} serves all traffic: {reason}"
-        stage.store.append_once(record.concluded(Outcome.PROMOTED, text, plan.winner))
-        concluded = record.last(stage.entries(), "concluded")
-        assert concluded is not None, "it was there or is now"
-    if Outcome(concluded["outcome"]) not in GOOD:
-        raise NotPromoted(f"{concluded['outcome']}: {concluded['sentence']}")
+    assert concluded is not None, "it was there or is now"
+    outcome = Outcome(concluded["outcome"])
+    if outcome is Outcome.PROMOTION_FAILED:
+        with suppress(Stopped):  # who ends the run says that the routes are not ours any more
+            settle(stage.run, entries)
+    if outcome not in GOOD:
+        raise NotPromoted(f"{outcome}: {concluded['sentence']}")
     return {"summary": str(concluded["sentence"])}
-
-
-def _plan(stage: Stage, entries: list[Mapping[str, Any]]) -> promote.Plan:
-    """Return the plan from what was recorded before anything was promoted."""
-    decision, deployed = record.last(entries, "decision"), record.last(entries, "deployed")
-    if decision is None or deployed is None:
-        raise BackendError("nothing was decided or deployed, so nothing can be promoted")
-    hosts = {version: (host, int(port)) for version, (host, port) in deployed["hosts"].items()}
-    winner = str(decision["decision"]["winner"])
-    return promote.plan_promotion(stage.run, winner, hosts, deployed_of(entries).objects)
 
 
 def watch(stage: Stage) -> Mapping[str, str]:

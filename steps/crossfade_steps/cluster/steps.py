@@ -14,7 +14,7 @@ from crossfade.frame import require_frame
 from crossfade.report.page import page
 from crossfade.verdict import Decision, Outcome
 from crossfade_steps import deploy as deploying
-from crossfade_steps import loop, safety, versions
+from crossfade_steps import loop, opening, safety, versions
 from crossfade_steps.applying import resume
 from crossfade_steps.beginning import beginning
 from crossfade_steps.cluster import doctor, guard, promotion, rejected
@@ -50,11 +50,10 @@ def check(stage: Stage, frame: str, uid: str) -> Outputs:
     facts = {**facts_of(stage), "candidates": candidates, UID: uid}
     if not stage.store.create(labels_of(run.bundle), facts):
         require_digest(stage, stage.store.head().get("digest", ""))
-    if not stage.entries():
-        stage.store.append(record.header(run.name, run.bundle, run.clock.now()))
-        before = rejected.earlier(stage, candidates)
-        if before is not None:
-            stage.store.append(record.concluded(Outcome.KEPT, before, None))
+    stage.store.append_once(record.header(run.name, run.bundle, run.clock.now()))
+    before = rejected.earlier(stage, candidates)  # by a retried step, too: nothing has begun yet
+    if before is not None:
+        stage.store.append_once(record.concluded(Outcome.KEPT, before, None))
     stage.lease.take()
     promoted = [manifest for documents in run.bundle.promote.values() for manifest in documents]
     for manifest in (*run.bundle.deploy, *promoted):
@@ -82,7 +81,8 @@ def deploy(stage: Stage) -> Outputs:
         return _restore("already concluded")
     if record.last(entries, "deployed") is None:
         _deploy(stage)
-    objects = deployed_of(stage.entries()).objects
+    deployed = deployed_of(stage.entries())
+    objects = deployed.objects
     candidates = [v.name for v in run.versions[1:]]
     if any(loop.same(run, objects, name) for name in candidates):
         text = "nothing to compare: baseline and candidate run the same model"
@@ -92,6 +92,7 @@ def deploy(stage: Stage) -> Outputs:
     except BackendError as error:
         return _concluded(stage, Ended(Outcome.FAILED, str(error)))
     safety.enter(run, Phase.ITERATING, run.all_baseline)
+    opening.split(run, deployed.created)
     return {"action": contract.ITERATE_NOW, "summary": "all versions are ready"}
 
 
@@ -111,7 +112,7 @@ def _deploy(stage: Stage) -> None:
         print(f"note: {note}", flush=True)
     known = run.router.identities()
     run.router.pin(known)
-    safety.enter(run, Phase.STARTING, dict(run.router.read().weights))
+    opening.begin(run, deployed_of(stage.entries()).created)
     objects, hosts = versions.version_objects(run), versions.hosts(run)
     run.record.append(record.deployed(objects, hosts, [*freed, *done.notes], known))
 
