@@ -26,12 +26,11 @@ from crossfade.contract import (
     STEER,
     STEPS,
 )
-from crossfade.errors import CrossfadeError, SpecError
+from crossfade.errors import NO_RETRY, CrossfadeError
+from crossfade.verdict import Outcome
 from crossfade_steps.run import Stopped
 
 MOST_SUMMARY = 400
-FINE = ("promoted", "rolled-back", "kept", "inconclusive")
-"""Outcomes that are decisions; Argo shows any other run as failed, and does not repeat it."""
 TERMINATED = 143
 ADDED_LATER = ("frame", "uid")
 """Inputs that a workflow of an earlier version does not give; it must still come to its end."""
@@ -126,10 +125,11 @@ def main(words: Sequence[str] | None = None) -> int:
     print(summary, flush=True)
     if outputs:
         write(outputs, Path(os.environ.get("CROSSFADE_OUTPUTS", OUTPUT_FOLDER)))
-    if outputs.get("outcome", "kept") in FINE:
+    outcome = outputs.get("outcome")
+    if outcome is None or Outcome(outcome).is_decision:
         return 0
-    _tell(f"{outputs['outcome']}: {summary}")
-    return SpecError.exit_code
+    _tell(f"{outcome}: {summary}")
+    return NO_RETRY  # Argo shows the run as failed, and does not end it a second time
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

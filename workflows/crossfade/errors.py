@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+NO_RETRY = 2
+"""The exit code of a step that Argo must not run again: it would only end in the same way."""
+
 
 class Severity(StrEnum):
     """How much a finding weighs: an error stops a run, a warning does not."""
@@ -68,7 +71,7 @@ class CrossfadeError(Exception):
 class SpecError(CrossfadeError):
     """What the user wrote is wrong; repeating the command cannot help (exit 2)."""
 
-    exit_code = 2
+    exit_code = NO_RETRY
 
     def __init__(self, message: str, *, hint: str = "", findings: Iterable[Finding] = ()) -> None:
         super().__init__(message, hint=hint)

@@ -6,26 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from crossfade import policies, record
-from crossfade.errors import BackendError, CrossfadeError
+from crossfade.errors import BackendError
 from crossfade.verdict import Judgement, Outcome
 from crossfade_steps import promote
 from crossfade_steps.cluster import workflow
-from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
+from crossfade_steps.cluster.conclude import conclude, deployed_of
 from crossfade_steps.cluster.stage import Stage
 from crossfade_steps.iteration import window
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.reading import observe
-from crossfade_steps.run import Ended, Stopped
+from crossfade_steps.run import Ended, StepFailed, Stopped
 from crossfade_steps.safety import with_who_serves
 
 APPROVAL = "approval"
 POLL_SECONDS = 2.0
-
-
-class NotPromoted(CrossfadeError):
-    """The promotion did not happen; repeating the step is no use."""
-
-    exit_code = 2
 
 
 def promote_step(stage: Stage) -> Mapping[str, str]:
@@ -56,8 +50,8 @@ def verify_step(stage: Stage) -> Mapping[str, str]:
         stage.store.append_once(record.concluded(Outcome.PROMOTED, text, plan.winner))
         concluded = record.last(stage.entries(), "concluded")
         assert concluded is not None, "it was there or is now"
-    if Outcome(concluded["outcome"]) not in GOOD:
-        raise NotPromoted(f"{concluded['outcome']}: {concluded['sentence']}")
+    if not Outcome(concluded["outcome"]).is_decision:
+        raise StepFailed(f"{concluded['outcome']}: {concluded['sentence']}")
     return {"summary": str(concluded["sentence"])}
 
 

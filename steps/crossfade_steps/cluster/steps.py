@@ -18,22 +18,16 @@ from crossfade_steps import loop, safety, versions
 from crossfade_steps.applying import resume
 from crossfade_steps.beginning import beginning
 from crossfade_steps.cluster import doctor, guard, promotion, rejected
-from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
+from crossfade_steps.cluster.conclude import conclude, deployed_of
 from crossfade_steps.cluster.jobs import create_jobs
 from crossfade_steps.cluster.stage import Stage, facts_of, labels_of, require_keys
 from crossfade_steps.cluster.store import UID
 from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import evaluate, iterate
-from crossfade_steps.run import Ended, EndedElsewhere, Run, Stopped
+from crossfade_steps.run import Ended, EndedElsewhere, Run, StepFailed, Stopped
 from crossfade_steps.safety import Phase
 
 Outputs = Mapping[str, str]
-
-
-class StepFailed(CrossfadeError):
-    """The run is over and must be seen as failed in Argo too; repeating the step is no use."""
-
-    exit_code = 2
 
 
 def check(stage: Stage, frame: str, uid: str) -> Outputs:
@@ -197,7 +191,7 @@ def restore(stage: Stage) -> Outputs:
     text = concluded["sentence"] if concluded is not None else "restored"
     if weights is not None:
         stage.store.append(record.settled(weights))
-    if concluded is not None and Outcome(concluded["outcome"]) not in GOOD:
+    if concluded is not None and not Outcome(concluded["outcome"]).is_decision:
         raise StepFailed(f"{concluded['outcome']}: {text}")
     return {"summary": text}
 

@@ -21,7 +21,6 @@ from crossfade_steps.cluster.store import RUN_LABEL, RunStore
 from crossfade_steps.ports import ObjectKey
 
 POLL_SECONDS = 2.0
-GOOD = (Outcome.PROMOTED, Outcome.KEPT, Outcome.INCONCLUSIVE, Outcome.ROLLED_BACK)
 OTHER_EXIT, TIMEOUT_EXIT = 1, 4
 
 
@@ -61,7 +60,7 @@ def _tell(entry: Mapping[str, Any]) -> int:
     winner = f", winner {entry['winner']}" if entry.get("winner") else ""
     out.print(f"outcome: {entry['outcome']}{winner}", soft_wrap=True)
     out.print(str(entry["sentence"]), soft_wrap=True)
-    return 0 if Outcome(entry["outcome"]) in GOOD else 3
+    return 0 if Outcome(entry["outcome"]).is_decision else 3
 
 
 def entries_of_run(run: str, namespace: str | None) -> list[Mapping[str, Any]]:
