@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from crossfade import record
 from crossfade.contract import (
@@ -29,6 +30,9 @@ from crossfade.contract import (
 from crossfade.errors import NO_RETRY, CrossfadeError
 from crossfade.verdict import Outcome
 from crossfade_steps.run import Stopped
+
+if TYPE_CHECKING:  # it brings the Kubernetes client, which --help and a wrong flag do not need
+    from crossfade_steps.cluster.stage import Stage
 
 MOST_SUMMARY = 400
 TERMINATED = 143
@@ -50,15 +54,18 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-def run(arguments: argparse.Namespace) -> Mapping[str, str]:
-    """Carry a step out and return its outputs.  Raises ``CrossfadeError``."""
+def run(arguments: argparse.Namespace, stage: Stage | None = None) -> Mapping[str, str]:
+    """Carry a step out, on this pod's cluster if not said, and return its outputs.
+
+    Raises ``CrossfadeError``.
+    """
     from crossfade_steps.cluster import progress, steps
     from crossfade_steps.cluster.stage import open_stage
 
     step = arguments.step
     if step == STEER.name:
         return _steer(arguments)
-    stage = open_stage(arguments.run, arguments.bundle, step)
+    stage = stage or open_stage(arguments.run, arguments.bundle, step)
     if step == ITERATE.name:
         stage = progress.told_to_argo(stage)
     own = {"start": float, "k": int, "frame": str, "uid": str}
@@ -109,12 +116,12 @@ def _tell(reason: str) -> None:
             path.write_text(_plain(reason))
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None, stage: Stage | None = None) -> int:
     """Parse, run, and return the exit code that Argo's retries read."""
     arguments = parser().parse_args(words)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        outputs = run(arguments)
+        outputs = run(arguments, stage)
     except CrossfadeError as error:
         print(
             f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else ""), file=sys.stderr

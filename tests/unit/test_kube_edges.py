@@ -142,7 +142,7 @@ def test_an_order_at_the_gate_is_refused_with_how_to_answer() -> None:
     cli._refuse_at_gate(iterating().stage.kube, iterating().stage.store)
 
 
-def test_only_old_runs_that_have_ended_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_old_runs_that_have_ended_are_removed() -> None:
     cluster = iterating()
     labels = {"crossfade.dev/part": "run"}
     for name, made, data in (("old", "2020-01-01T00:00:00Z", {"outcome": "kept"}),
@@ -153,9 +153,8 @@ def test_only_old_runs_that_have_ended_are_removed(monkeypatch: pytest.MonkeyPat
         cluster.fake.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata,
                              "data": data})  # fmt: skip
     cluster.fake.delete(HEAD)
-    monkeypatch.setattr(cli, "reached", lambda: cluster.stage.kube)
 
-    cli.clean_older("default", "30d")
+    cli.clean_older("default", "30d", cluster.stage.kube)
 
     left = [stored["metadata"]["name"] for stored in cluster.fake.listed("ConfigMap", "")]
     assert sorted(n for n in left if n in ("old", "going-on", "new")) == ["going-on", "new"]
