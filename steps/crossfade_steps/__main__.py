@@ -123,9 +123,7 @@ def main(words: Sequence[str] | None = None, stage: Stage | None = None) -> int:
     try:
         outputs = run(arguments, stage)
     except CrossfadeError as error:
-        print(
-            f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else ""), file=sys.stderr
-        )
+        print(error.in_full(), file=sys.stderr)
         _tell(str(error))
         return error.exit_code
     summary = outputs.get("summary", "")

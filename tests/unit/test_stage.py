@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_kube import NAMESPACE, RUN, iterating
 
+from crossfade.cli.output import show_error
+from crossfade.errors import Finding, Severity, SpecError
+from crossfade_steps.__main__ import main
 from crossfade_steps.cluster import progress, stage
 from crossfade_steps.cluster.store import RunStore
 
@@ -41,3 +45,32 @@ def test_argo_is_told_how_far_a_loop_is_and_the_run_is_the_same_otherwise(
     for field in fields(before.run):
         same = getattr(told.run, field.name) is getattr(before.run, field.name)
         assert same is (field.name != "record")
+
+
+class Refusing:
+    """A stage of a rollout that is wrong."""
+
+    def __init__(self, error: SpecError) -> None:
+        self._error = error
+
+    @property
+    def run(self) -> Any:
+        raise self._error
+
+
+def test_a_container_prints_an_error_as_the_command_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    place = Finding(Severity.ERROR, "D1", "nothing is limited", hint="set a limit", file="e.yaml")
+    error = SpecError("1 error(s) in what was given", hint="crossfade lint", findings=[place])
+    here: Any = Refusing(error)
+
+    assert main(["deploy", "--run", "x", "--bundle", "y", "--digest", "z"], here) == 2
+    told = capsys.readouterr().err
+    show_error(error)
+
+    assert told == capsys.readouterr().err
+    assert told.splitlines() == [
+        "error: 1 error(s) in what was given", "e.yaml: error D1: nothing is limited",
+        "    hint: set a limit", "", "hint: crossfade lint",
+    ]  # fmt: skip
