@@ -1,4 +1,4 @@
-"""The formulas of reference/decision.md section 2 against their golden vectors, and their laws."""
+"""The formulas of docs/policies.md against their golden vectors, and their laws."""
 
 from __future__ import annotations
 

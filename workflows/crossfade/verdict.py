@@ -195,7 +195,7 @@ def judge(
 ) -> Verdict:
     """Return the verdict of inclusive limits on the value read; no value gives ``unknown``.
 
-    Limits and values are in the metric's own unit (reference/iter8.md section 3, V25).
+    Limits and values are in the metric's own unit; a value that is at its limit keeps it.
     """
     value = observation.value(metric, version)
     if value is None:

@@ -1,6 +1,6 @@
 """The steps of a workflow, one function each: they take a stage and return a container's outputs.
 
-Each may run twice: what is recorded is not done again (design section 3).
+Each may run twice, since Argo replaces pods: what is recorded is not decided or done again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One interval's judgement: what is proven, who leaves, who wins (decision.md 3.2)."""
+"""One interval's judgement: what is proven, who leaves, who wins."""
 
 from __future__ import annotations
 

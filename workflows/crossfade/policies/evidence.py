@@ -1,8 +1,8 @@
 """Policy ``evidence``: promote what is proven better, roll back what is proven bad, at any look.
 
-Source: reference/decision.md.  False promotion is at most ``alpha`` over the whole run, false
-rollback at most ``alpha_rollback``, whatever the weights and the drift do and however often one
-looks.  Unknown never promotes; a bare value is judged as a point, several intervals in a row.
+False promotion is at most ``alpha`` over the whole run, false rollback at most ``alpha_rollback``,
+whatever the weights and the drift do and however often one looks (docs/policies.md has the
+formulas).  Unknown never promotes; a bare value is judged as a point, several intervals in a row.
 """
 
 from __future__ import annotations
