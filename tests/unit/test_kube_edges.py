@@ -108,19 +108,19 @@ def _with(api: Any) -> Any:
 def test_a_pod_that_is_given_a_kubeconfig_talks_to_that_cluster(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "namespace").write_text("tools")
+    pod = tmp_path / "namespace"
+    pod.write_text("tools")
     config = {"apiVersion": "v1", "kind": "Config", "current-context": "prod",
               "clusters": [{"name": "prod", "cluster": {"server": "https://prod.example.com"}}],
               "users": [{"name": "u", "user": {}}],
               "contexts": [{"name": "prod", "context": {"cluster": "prod", "user": "u",
                                                         "namespace": "shop"}}]}  # fmt: skip
     (tmp_path / "config").write_text(json.dumps(config))
-    monkeypatch.setattr(kube, "_NAMESPACE_FILE", tmp_path / "namespace")
 
-    assert kube.own_namespace() == "tools"
+    assert kube.own_namespace(pod) == "tools"
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-    assert kube.own_namespace() == "shop"
-    assert kube.connect()._client.configuration.host == "https://prod.example.com"
+    assert kube.own_namespace(pod) == "shop"
+    assert kube.connect(pod=pod)._client.configuration.host == "https://prod.example.com"
 
 
 def waiting() -> Any:
