@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from argparse import Namespace
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,10 +13,10 @@ from crossfade import record
 from crossfade.cli import cluster as cli
 from crossfade.errors import BackendError, SpecError
 from crossfade.frame import frame
-from crossfade.spec.rollout import Bundle, FortioLoad
+from crossfade.spec.rollout import FortioLoad
 from crossfade.verdict import Outcome
 from crossfade_steps import __main__ as entry
-from crossfade_steps.cluster import asked, guard, jobs, load, stage, steps
+from crossfade_steps.cluster import asked, guard, jobs, load, steps
 from crossfade_steps.cluster.store import MANAGED, UID, RunStore
 from crossfade_steps.ports import ObjectKey
 
@@ -267,72 +265,3 @@ def test_what_somebody_labelled_by_hand_is_not_ours() -> None:
     jobs.create_jobs(cluster.stage)
 
     assert "left as it is" in cluster.stage.run.notes[0]
-
-
-def packed(whole: Bundle) -> str:
-    return base64.b64encode(whole.to_json().encode()).decode()
-
-
-def replaced(cluster: Cluster) -> Bundle:
-    """Return another rollout, in the ConfigMap that the run's is read from."""
-    whole = cluster.rig.run.bundle
-    document = whole.experiment.model_dump(mode="json", by_alias=True)
-    for version in (document["spec"]["versionInfo"]["baseline"],
-                    *document["spec"]["versionInfo"]["candidates"]):  # fmt: skip
-        version["weightObjRef"]["name"] = "another"
-    other = Bundle.model_validate({**whole.model_dump(mode="json"), "experiment": document})
-    cluster.fake.create(config_map("big", bundle=packed(other)))
-    return other
-
-
-@pytest.mark.parametrize("step", ["deploy", "evaluate", "promote"])
-def test_a_bundle_that_was_replaced_in_mid_run_is_refused(step: str) -> None:
-    cluster = iterating()
-    began = cluster.rig.run.bundle.digest
-    cluster.rig.run = replace(cluster.rig.run, bundle=replaced(cluster))
-    given = Namespace(step=step, run=RUN, bundle="configmap:big", digest=began)
-
-    with pytest.raises(SpecError, match="its rollout was replaced during the run"):
-        entry.run(given, cluster.another())
-    assert "was replaced" in str(
-        (record.last(cluster.stage.entries(), "trouble") or {})["sentence"]
-    )
-    assert SpecError.exit_code == 2
-
-
-@pytest.mark.parametrize("text", ["configmap:big", "configmap:gone", "nonsense"])
-def test_who_ends_a_run_restores_what_the_run_has_changed(text: str) -> None:
-    cluster = iterating()
-    replaced(cluster)
-    kube, store = cluster.stage.kube, cluster.stage.store
-
-    found = stage.begun(text, kube, store, ending=True)
-
-    assert found.experiment == cluster.rig.run.bundle.experiment
-    if text != "configmap:big":
-        with pytest.raises(SpecError):
-            stage.begun(text, kube, store, ending=False)
-
-
-def test_a_bundle_that_is_the_one_that_began_is_taken_whole() -> None:
-    cluster = iterating()
-    whole = cluster.rig.run.bundle
-
-    found = stage.begun(packed(whole), cluster.stage.kube, cluster.stage.store, ending=True)
-
-    assert found == whole
-
-
-@pytest.mark.parametrize("text", ["configmap:big", "configmap:gone"])
-@pytest.mark.parametrize("step", ["restore", "finish"])
-def test_who_ends_a_run_never_refuses_a_bundle(step: str, text: str) -> None:
-    cluster = iterating()
-    cluster.stage.store.write(**{UID: "u1"})
-    replaced(cluster)
-    kube = cluster.stage.kube
-    here = stage.stage_on(kube, RunStore(kube, NAMESPACE, RUN), text, step)
-    given = {"uid": "u1"} if step == "finish" else {"digest": "of the one that began"}
-
-    entry.run(Namespace(step=step, run=RUN, bundle=text, **given), here)
-
-    assert cluster.weights() == [100, 0]
