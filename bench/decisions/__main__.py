@@ -1,7 +1,7 @@
 """How often each rule promotes what it should not: ``python bench/decisions [RUNS] [ITERATIONS]``.
 
-Every world of reference/decision.md section 4, at 5, 50 and 500 requests a second and intervals of
-10 s; fixed seeds.  Results are kept in ``bench/decisions/results.jsonl``, one line a world and
+Every world of ``worlds.py``, at 5, 50 and 500 requests a second and intervals of 10 s; fixed
+seeds.  Results are kept in ``bench/decisions/results.jsonl``, one line a world and
 player, so that an interrupted run goes on where it was; ``levers`` plays what brings a
 verdict sooner; ``page`` writes ``docs/decisions.md`` from both.
 """
@@ -101,8 +101,9 @@ def page() -> str:
         *lines, "", f"Worst false promotion over all rows of `no`: {told}.", "",
         "## How near to the limit", "",
         "Requests until a run ends, over what any promotion with the same bound needs on average "
-        "(decision.md section 6), and how many runs were promoted; iterations four times the "
-        "limit, runs that end undecided count in full, no bake. A/A: how often the same version "
+        "(Garivier and Kaufmann 2016 for the reward, Wald for each limit), and how many runs were "
+        "promoted; iterations four times the limit, runs that end undecided count in full, no "
+        "bake. A/A: how often the same version "
         f"twice is promoted within {levers.AA_ITERATIONS} iterations. "
         f"`python bench/decisions levers`, {levers.RUNS} runs a cell, A/A three times as "
         "many, the defaults ten times.", "",

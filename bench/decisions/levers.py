@@ -1,7 +1,7 @@
 """What brings the policy nearer to the information limit: ``python bench/decisions levers``.
 
 Mean requests until a run with a better candidate ends, over what any promotion with the same bound
-needs on average (reference/decision.md section 6), where that limit is at least ten intervals of
+needs on average (``worlds.limit_of``), where that limit is at least ten intervals of
 traffic.  Runs that end without a promotion count with all their requests.  Each lever alone, then
 together; the iterations are four times the limit.  ``A/A`` is how often the same version twice is
 promoted within 30 iterations.

@@ -2,8 +2,7 @@
 
 ``Iter8``: point estimates since the start, its 90/10 rule, here as ``policy: iter8`` has it.
 ``Flagger``: +10 an interval to 50 %, at most 4 failed checks.  ``ArgoRollouts``: +10 to 90 %, at
-most 3 failed checks, and the candidate's reward of the interval must not be below the baseline's
-(decision.md section 4).
+most 3 failed checks, and the candidate's reward of the interval must not be below the baseline's.
 """
 
 from __future__ import annotations
@@ -95,7 +94,7 @@ class Iter8(Player):
 
 
 class Iter8Counts(Iter8):
-    """The same with the reward as a count, not by request (the seed's own; iter8.md D10)."""
+    """The same with the reward as a count, not by request (rule D10 of docs/lint.md)."""
 
     by_request = False
 

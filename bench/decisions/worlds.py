@@ -1,4 +1,4 @@
-"""What versions really do, and what a policy would read of it (decision.md section 4).
+"""What versions really do, and what a policy would read of it: worlds for and against a promotion.
 
 Limits: error rate <= 1 %, p95 latency (5 % above it), mean latency (a tenth of its ceiling).
 """
@@ -186,7 +186,7 @@ def limit_of(world: World, alpha: float = 0.05) -> float:
     """Return the total requests that any level-alpha sequential promotion needs on average.
 
     At the best constant share, for the slowest of the claims: a better reward (Garivier and
-    Kaufmann 2016), and each limit held (Wald); decision.md section 6.
+    Kaufmann 2016), and each limit held (Wald).
     """
     base, better = world.reward[0], world.reward[1]
     bad = (world.errors[1], world.slow[1], world.mean[1] / CEILING)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from crossfade import record
 from crossfade.contract import (
@@ -26,12 +27,14 @@ from crossfade.contract import (
     STEER,
     STEPS,
 )
-from crossfade.errors import CrossfadeError, SpecError
+from crossfade.errors import NO_RETRY, CrossfadeError
+from crossfade.verdict import Outcome
 from crossfade_steps.run import Stopped
 
+if TYPE_CHECKING:  # it brings the Kubernetes client, which --help and a wrong flag do not need
+    from crossfade_steps.cluster.stage import Stage
+
 MOST_SUMMARY = 400
-FINE = ("promoted", "rolled-back", "kept", "inconclusive")
-"""Outcomes that are decisions; Argo shows any other run as failed, and does not repeat it."""
 TERMINATED = 143
 ADDED_LATER = ("frame", "uid")
 """Inputs that a workflow of an earlier version does not give; it must still come to its end."""
@@ -51,15 +54,18 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-def run(arguments: argparse.Namespace) -> Mapping[str, str]:
-    """Carry a step out and return its outputs.  Raises ``CrossfadeError``."""
+def run(arguments: argparse.Namespace, stage: Stage | None = None) -> Mapping[str, str]:
+    """Carry a step out, on this pod's cluster if not said, and return its outputs.
+
+    Raises ``CrossfadeError``.
+    """
     from crossfade_steps.cluster import progress, steps
     from crossfade_steps.cluster.stage import open_stage
 
     step = arguments.step
     if step == STEER.name:
         return _steer(arguments)
-    stage = open_stage(arguments.run, arguments.bundle, step)
+    stage = stage or open_stage(arguments.run, arguments.bundle, step)
     if step == ITERATE.name:
         stage = progress.told_to_argo(stage)
     own = {"start": float, "k": int, "frame": str, "uid": str}
@@ -110,26 +116,25 @@ def _tell(reason: str) -> None:
             path.write_text(_plain(reason))
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None, stage: Stage | None = None) -> int:
     """Parse, run, and return the exit code that Argo's retries read."""
     arguments = parser().parse_args(words)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        outputs = run(arguments)
+        outputs = run(arguments, stage)
     except CrossfadeError as error:
-        print(
-            f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else ""), file=sys.stderr
-        )
+        print(error.in_full(), file=sys.stderr)
         _tell(str(error))
         return error.exit_code
     summary = outputs.get("summary", "")
     print(summary, flush=True)
     if outputs:
         write(outputs, Path(os.environ.get("CROSSFADE_OUTPUTS", OUTPUT_FOLDER)))
-    if outputs.get("outcome", "kept") in FINE:
+    outcome = outputs.get("outcome")
+    if outcome is None or Outcome(outcome).is_decision:
         return 0
-    _tell(f"{outputs['outcome']}: {summary}")
-    return SpecError.exit_code
+    _tell(f"{outcome}: {summary}")
+    return NO_RETRY  # Argo shows the run as failed, and does not end it a second time
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -18,8 +18,6 @@ from crossfade.errors import SpecError
 from crossfade.verdict import Reading
 from crossfade_steps.asking import excerpt
 
-STANDARD_JQ = ".data.result[0].value[1] | tonumber"
-
 
 class SeveralSeries(StrEnum):
     """What to do when a query gives several series: take the first with a warning, or refuse."""

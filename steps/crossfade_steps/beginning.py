@@ -16,8 +16,8 @@ def beginning(run: Run) -> float:
 
     That is now, or one interval ago where a policy of counts can read what the baseline alone
     served since then: the first iteration, which only learns how much traffic there is, is due at
-    once (reference/decision.md section 6).  A run that brings its own load begins now: the traffic
-    before it says nothing about the traffic to come.
+    once.  A run that brings its own load begins now: the traffic before it says nothing about the
+    traffic to come.
     """
     now, spec = run.clock.now(), run.bundle.experiment.spec
     if run.bundle.load or not policies.counts(run.bundle.policy.name):

@@ -1,6 +1,6 @@
 """Create what a rollout needs, and nothing that anybody else owns is changed.
 
-Rules (design section 4): missing objects are created; an existing object of the baseline is left
+Rules: missing objects are created; an existing object of the baseline is left
 as it is, whatever the manifest says; in an existing routing object only a missing destination is
 added, at weight 0, and a candidate that the object itself runs is brought to the manifest; an
 existing object of a candidate is brought to its manifest, and what only candidates read before it.

@@ -1,8 +1,8 @@
 """Promotion: the winner's model takes the baseline's place, and traffic never leaves a good copy.
 
-Order (design section 4): winner's own copy ready for all of it -> to 100 -> apply the promote
-documents except routes -> ready -> verify by real answers -> shift to the promoted copy -> the
-route document -> verify again.
+Order: winner's own copy ready for all of it -> to 100 -> apply the promote documents except routes
+-> ready -> verify by real answers -> shift to the promoted copy -> the route document -> verify
+again.
 """
 
 from __future__ import annotations

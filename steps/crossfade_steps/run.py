@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crossfade.errors import CrossfadeError
+from crossfade.errors import NO_RETRY, CrossfadeError
 from crossfade.spec.rollout import Bundle
 from crossfade.verdict import Outcome
 from crossfade_steps.ports import Clock, MetricSource, Objects, Readiness, Record, Responder, Router
@@ -24,6 +24,12 @@ class Stopped(CrossfadeError):
 
 class EndedElsewhere(Stopped):
     """Another part of this run ends it already, and says how: this part has no word in it."""
+
+
+class StepFailed(CrossfadeError):
+    """The run is over and must be seen as failed in Argo too; repeating the step is no use."""
+
+    exit_code = NO_RETRY
 
 
 @dataclass(frozen=True, slots=True)

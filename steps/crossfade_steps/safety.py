@@ -1,7 +1,7 @@
 """Which weights are safe at each phase of a run, and how they are restored.
 
 The safe weights are recorded *before* each phase begins, so that whoever ends the run (a handler,
-a guard, the next start after a crash) knows them without knowing why it ended (design section 4).
+a guard, the next start after a crash) knows them without knowing why it ended.
 """
 
 from __future__ import annotations

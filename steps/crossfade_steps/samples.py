@@ -27,10 +27,14 @@ MOST_ANSWERS = 240
 
 @dataclass(slots=True)
 class Store:
-    """A store's samples; ``back`` is how long before a time (seconds) its last scrape may be."""
+    """A store's samples; ``back`` is how long before a time (seconds) its last scrape may be.
+
+    ``most`` is how many samples of a counter are asked for at once.
+    """
 
     ask: Ask
     back: float
+    most: int = MOST_SAMPLES
     density: float = 0.0  # samples of a counter a second, as far as is known
 
     def around(self, selector: str, at: float) -> Samples:
@@ -72,7 +76,7 @@ class Store:
 
     def _seconds(self) -> float:
         """Return how long a piece may be; never shorter than what is asked for anyway."""
-        return max(self.back, MOST_SAMPLES / self.density if self.density else math.inf)
+        return max(self.back, self.most / self.density if self.density else math.inf)
 
     def _asked(self, selector: str, at: float, back: float) -> Samples:
         found = _samples(self.ask(selector, at, back), selector)

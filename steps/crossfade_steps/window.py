@@ -22,7 +22,7 @@ from crossfade.growth import (
     restarts,
 )
 from crossfade.verdict import Counts
-from crossfade_steps.samples import Ask, Store, cut, last, points_at, value_at
+from crossfade_steps.samples import MOST_SAMPLES, Ask, Store, cut, last, points_at, value_at
 
 __all__ = ["LOOK_BACK", "read_counts", "value_at"]
 LOOK_BACK = 60.0
@@ -65,17 +65,24 @@ class _Window:
 
 
 def read_counts(
-    ask: Ask, query: str, since: float, until: float, back: float = LOOK_BACK
+    ask: Ask,
+    query: str,
+    since: float,
+    until: float,
+    back: float = LOOK_BACK,
+    *,
+    most: int = MOST_SAMPLES,
 ) -> Counts | None:
     """Return the counts of a window; None for a query that counts nothing known.
 
-    Times in seconds since the epoch; ``back`` is how long before an end its last scrape may be.
+    Times in seconds since the epoch; ``back`` is how long before an end its last scrape may be;
+    ``most`` is how many samples of a counter are asked for at once.
     Raises ``BackendError`` with the reason when the window cannot be read.
     """
     found = counting(query)
     if found is None:
         return None
-    window = _Window(Store(ask, back), since)
+    window = _Window(Store(ask, back, most), since)
     ends = _begin(window, found, until)
     near = max(since, until - back)  # from here on, the samples around the end are all there is
     for piece in window.store.pieces(found.selectors, since, near):

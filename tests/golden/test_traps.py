@@ -63,7 +63,7 @@ def steps(name: str) -> Iterator[tuple[dict[str, Any], list[list[dict[str, Any]]
 every = pytest.mark.parametrize("name", CASES)
 
 
-# Hera (hera-argo.md 6.1)
+# Hera
 
 
 @given(st.text(max_size=200))
@@ -114,7 +114,7 @@ def test_compiling_leaves_hera_s_global_settings_alone() -> None:
     assert dict(vars(global_config)) == before
 
 
-# Argo (hera-argo.md 6.2, 2 and 4)
+# Argo
 
 
 @every

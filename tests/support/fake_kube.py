@@ -73,7 +73,10 @@ class Kube:
         return [o for o in found if namespace in (None, o["metadata"].get("namespace", NAMESPACE))]
 
     def within(self, seconds: float) -> Any:
-        return self
+        """Return a copy, as the API does: it keeps the namespace of now."""
+        hurried = type(self)(self._fake)
+        hurried.namespace = self.namespace
+        return hurried
 
     def require(self, manifest: Any) -> None:
         """Serve every kind."""

@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from crossfade.spec.rollout import Bundle, FeedbackLoad, FortioLoad, Verify
 from crossfade.verdict import Outcome
 from crossfade_steps import __main__ as container
 from crossfade_steps import metrics
-from crossfade_steps.cluster import load, stage, steps
+from crossfade_steps.cluster import load, steps
 from crossfade_steps.cluster.events import news
 from crossfade_steps.loop import conduct
 from crossfade_steps.ports import MetricRequest, Response
@@ -195,18 +196,15 @@ def test_a_container_s_words_and_what_it_records_hold_no_secret(
     world["answer"] = ANSWERS["refused"]
     whole = rollout("other", **ASKED[asked])
     cluster = iterating(whole)
-    cluster.rig.run = type(cluster.rig.run)(**{
-        **{name: getattr(cluster.rig.run, name) for name in type(cluster.rig.run).__slots__},
-        "sources": metrics.connect(whole.metrics, {}, secrets),
-    })  # fmt: skip
+    sources = metrics.connect(whole.metrics, {}, secrets)
+    cluster.rig.run = replace(cluster.rig.run, sources=sources)
     (tmp_path / "log").touch()
     monkeypatch.setenv("CROSSFADE_TERMINATION_LOG", str(tmp_path / "log"))
     monkeypatch.setenv("CROSSFADE_OUTPUTS", str(tmp_path / "outputs"))
-    monkeypatch.setattr(stage, "open_stage", lambda *_, **__: cluster.another())
     monkeypatch.setattr(signal, "signal", lambda *_: None)
 
     container.main(["evaluate", "--run", "web-1", "--bundle", encode(whole), "--digest", "d",
-                    "--k", "1", "--start", "1000"])  # fmt: skip
+                    "--k", "1", "--start", "1000"], cluster.another())  # fmt: skip
 
     screens = capsys.readouterr()
     clean(screens.out, screens.err, (tmp_path / "log").read_text(), *told(cluster.stage.entries()))

@@ -9,7 +9,6 @@ import pytest
 
 from crossfade.errors import BackendError
 from crossfade.verdict import Counts
-from crossfade_steps import samples
 from crossfade_steps.window import read_counts
 
 ALL, BAD = 'hits_total{ns="a"}', 'hits_total{code="500",ns="a"}'
@@ -205,16 +204,13 @@ HOUR = Counts(40 * 585, 40 * 5850)
 """Each pod's last scrape before its restart is not there: 15 of 600 s are lost."""
 
 
-def test_many_samples_are_read_in_pieces_and_count_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_many_samples_are_read_in_pieces_and_count_the_same() -> None:
     whole, pieces = Pods(), Pods()
     hour(whole)
     hour(pieces)
 
     assert read_counts(whole.ask, RATIO, -60.0, 3540.0) == HOUR
-    monkeypatch.setattr(samples, "MOST_SAMPLES", 50)
-    assert read_counts(pieces.ask, RATIO, -60.0, 3540.0) == HOUR
+    assert read_counts(pieces.ask, RATIO, -60.0, 3540.0, most=50) == HOUR
     assert max(pieces.asked) < max(whole.asked) / 2
 
 

@@ -108,19 +108,19 @@ def _with(api: Any) -> Any:
 def test_a_pod_that_is_given_a_kubeconfig_talks_to_that_cluster(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "namespace").write_text("tools")
+    pod = tmp_path / "namespace"
+    pod.write_text("tools")
     config = {"apiVersion": "v1", "kind": "Config", "current-context": "prod",
               "clusters": [{"name": "prod", "cluster": {"server": "https://prod.example.com"}}],
               "users": [{"name": "u", "user": {}}],
               "contexts": [{"name": "prod", "context": {"cluster": "prod", "user": "u",
                                                         "namespace": "shop"}}]}  # fmt: skip
     (tmp_path / "config").write_text(json.dumps(config))
-    monkeypatch.setattr(kube, "_NAMESPACE_FILE", tmp_path / "namespace")
 
-    assert kube.own_namespace() == "tools"
+    assert kube.own_namespace(pod) == "tools"
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-    assert kube.own_namespace() == "shop"
-    assert kube.connect()._client.configuration.host == "https://prod.example.com"
+    assert kube.own_namespace(pod) == "shop"
+    assert kube.connect(pod=pod)._client.configuration.host == "https://prod.example.com"
 
 
 def waiting() -> Any:
@@ -142,7 +142,7 @@ def test_an_order_at_the_gate_is_refused_with_how_to_answer() -> None:
     cli._refuse_at_gate(iterating().stage.kube, iterating().stage.store)
 
 
-def test_only_old_runs_that_have_ended_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_old_runs_that_have_ended_are_removed() -> None:
     cluster = iterating()
     labels = {"crossfade.dev/part": "run"}
     for name, made, data in (("old", "2020-01-01T00:00:00Z", {"outcome": "kept"}),
@@ -153,9 +153,8 @@ def test_only_old_runs_that_have_ended_are_removed(monkeypatch: pytest.MonkeyPat
         cluster.fake.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata,
                              "data": data})  # fmt: skip
     cluster.fake.delete(HEAD)
-    monkeypatch.setattr(cli, "reached", lambda: cluster.stage.kube)
 
-    cli.clean_older("default", "30d")
+    cli.clean_older("default", "30d", cluster.stage.kube)
 
     left = [stored["metadata"]["name"] for stored in cluster.fake.listed("ConfigMap", "")]
     assert sorted(n for n in left if n in ("old", "going-on", "new")) == ["going-on", "new"]

@@ -21,7 +21,7 @@ from crossfade_steps.cluster.verified import look_once_more, plan_of
 from crossfade_steps.deploy import parse_name, uid
 from crossfade_steps.loop import conduct
 from crossfade_steps.ports import Response
-from crossfade_steps.run import Stopped
+from crossfade_steps.run import StepFailed, Stopped
 
 OWN = "SeldonDeployment/cand/m"
 HOSTS = {f"v{i}": (f"m-p.{ns}.svc.cluster.local", 8000) for i, ns in ((1, "base"), (2, "cand"))}
@@ -89,7 +89,7 @@ def test_a_last_look_that_fails_goes_back_and_keeps_the_winner_s_copy() -> None:
     cluster = promoted()
     break_gateway(cluster)
 
-    with pytest.raises(promotion.NotPromoted, match=r"promotion-failed: .*answered 500"):
+    with pytest.raises(StepFailed, match=r"promotion-failed: .*answered 500"):
         promotion.verify_step(cluster.another())
     assert serves(cluster) == BACK, "at once, not when the run is ended"
     ended = conclude(cluster.another())
@@ -104,7 +104,7 @@ def test_a_last_look_that_cannot_be_taken_is_none() -> None:
     refused = SpecError("secret shop/keys does not exist")
     cluster.rig.run = replace(cluster.rig.run, responder=Raising(refused))
 
-    with pytest.raises(promotion.NotPromoted, match="not verified: secret shop/keys"):
+    with pytest.raises(StepFailed, match="not verified: secret shop/keys"):
         promotion.verify_step(cluster.another())
 
     assert serves(cluster) == BACK
@@ -197,7 +197,7 @@ def test_a_promote_document_that_is_refused_leaves_traffic_on_the_winner_s_copy(
 
     assert "the winner's own copy serves all traffic" in told["summary"]
     assert serves(cluster) == BACK, "at once, not when the run is ended"
-    with pytest.raises(promotion.NotPromoted, match="promotion-failed"):
+    with pytest.raises(StepFailed, match="promotion-failed"):
         promotion.verify_step(cluster.another())
     assert conclude(cluster.another()).outcome is Outcome.PROMOTION_FAILED
     assert serves(cluster) == BACK

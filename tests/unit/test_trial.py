@@ -1,4 +1,4 @@
-"""Whole trials against the traces of reference/decision.md section 7."""
+"""Whole trials against traces of the policy's own simulation."""
 
 from __future__ import annotations
 

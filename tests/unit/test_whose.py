@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from argparse import Namespace
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +13,7 @@ from crossfade import record
 from crossfade.cli import cluster as cli
 from crossfade.errors import BackendError, SpecError
 from crossfade.frame import frame
-from crossfade.spec.rollout import Bundle, FortioLoad
+from crossfade.spec.rollout import FortioLoad
 from crossfade.verdict import Outcome
 from crossfade_steps import __main__ as entry
 from crossfade_steps.cluster import asked, guard, jobs, load, rejected, stage, steps
@@ -79,21 +77,18 @@ def test_a_second_workflow_of_the_same_name_does_not_inherit_a_run() -> None:
     assert steps.finish(cluster.another(), "u1")["outcome"] == "promoted"
 
 
-def test_a_refused_workflow_writes_no_trouble_into_another_one_s_record(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_refused_workflow_writes_no_trouble_into_another_one_s_record() -> None:
     cluster = fresh()
     checked(cluster, "u1")
     before = everything(cluster)
-    monkeypatch.setattr(stage, "open_stage", lambda *_, **__: cluster.another())
     other = Namespace(step="check", run=RUN, bundle="", frame="loop=pod", uid="u2")
 
     with pytest.raises(SpecError, match="does not fit this workflow"):
-        entry.run(other)
+        entry.run(other, cluster.another())
     assert everything(cluster) == before
 
     with pytest.raises(SpecError):
-        entry.run(Namespace(**{**vars(other), "uid": "u1"}))
+        entry.run(Namespace(**{**vars(other), "uid": "u1"}), cluster.another())
     assert record.last(cluster.stage.entries(), "trouble") is not None
 
 
@@ -107,18 +102,17 @@ def test_a_record_without_its_state_is_not_continued() -> None:
     assert cluster.fake.get(HEAD) is None
 
 
-def test_an_application_s_config_map_is_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_application_s_config_map_is_no_run() -> None:
     cluster = fresh()
     cluster.fake.create(config_map(colour="blue"))
-    monkeypatch.setattr(cli, "reached", lambda: cluster.stage.kube)
     before = everything(cluster)
-    store = cluster.another().store
+    kube, store = cluster.stage.kube, cluster.another().store
 
     for refused in (
         lambda: checked(cluster, "u1"),
         lambda: asked.ask(cluster.another().store, "pause", "ann"),
-        lambda: cli.clean(RUN, NAMESPACE, force=True),
-        lambda: cli.entries_of_run(RUN, NAMESPACE),
+        lambda: cli.clean(RUN, NAMESPACE, force=True, kube=kube),
+        lambda: cli.entries_of_run(RUN, NAMESPACE, kube),
         lambda: store.write(control="pause"),
         store.remove,
         store.head,
@@ -142,13 +136,12 @@ def test_an_application_s_config_map_is_no_report() -> None:
     assert everything(cluster) == [before]
 
 
-def test_clean_removes_the_guard_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clean_removes_the_guard_too() -> None:
     """It stays for 10 minutes, and the next run of that name would wait for its heartbeat."""
     cluster = iterating()
     cluster.fake.create(load.job(f"{RUN}-guard", NAMESPACE, RUN, {}))
-    monkeypatch.setattr(cli, "reached", lambda: cluster.stage.kube)
 
-    cli.clean(RUN, NAMESPACE, force=True)
+    cli.clean(RUN, NAMESPACE, force=True, kube=cluster.stage.kube)
 
     assert cluster.fake.listed("Job", "") == []
     assert everything(cluster) == []
@@ -272,80 +265,6 @@ def test_what_somebody_labelled_by_hand_is_not_ours() -> None:
     jobs.create_jobs(cluster.stage)
 
     assert "left as it is" in cluster.stage.run.notes[0]
-
-
-def packed(whole: Bundle) -> str:
-    return base64.b64encode(whole.to_json().encode()).decode()
-
-
-def replaced(cluster: Cluster) -> Bundle:
-    """Return another rollout, in the ConfigMap that the run's is read from."""
-    whole = cluster.rig.run.bundle
-    document = whole.experiment.model_dump(mode="json", by_alias=True)
-    for version in (document["spec"]["versionInfo"]["baseline"],
-                    *document["spec"]["versionInfo"]["candidates"]):  # fmt: skip
-        version["weightObjRef"]["name"] = "another"
-    other = Bundle.model_validate({**whole.model_dump(mode="json"), "experiment": document})
-    cluster.fake.create(config_map("big", bundle=packed(other)))
-    return other
-
-
-@pytest.mark.parametrize("step", ["deploy", "evaluate", "promote"])
-def test_a_bundle_that_was_replaced_in_mid_run_is_refused(
-    step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cluster = iterating()
-    began = cluster.rig.run.bundle.digest
-    cluster.rig.run = replace(cluster.rig.run, bundle=replaced(cluster))
-    monkeypatch.setattr(stage, "open_stage", lambda *_, **__: cluster.another())
-    given = Namespace(step=step, run=RUN, bundle="configmap:big", digest=began)
-
-    with pytest.raises(SpecError, match="its rollout was replaced during the run"):
-        entry.run(given)
-    assert "was replaced" in str(
-        (record.last(cluster.stage.entries(), "trouble") or {})["sentence"]
-    )
-    assert SpecError.exit_code == 2
-
-
-@pytest.mark.parametrize("text", ["configmap:big", "configmap:gone", "nonsense"])
-def test_who_ends_a_run_restores_what_the_run_has_changed(text: str) -> None:
-    cluster = iterating()
-    replaced(cluster)
-    kube, store = cluster.stage.kube, cluster.stage.store
-
-    found = stage.begun(text, kube, store, ending=True)
-
-    assert found.experiment == cluster.rig.run.bundle.experiment
-    if text != "configmap:big":
-        with pytest.raises(SpecError):
-            stage.begun(text, kube, store, ending=False)
-
-
-def test_a_bundle_that_is_the_one_that_began_is_taken_whole() -> None:
-    cluster = iterating()
-    whole = cluster.rig.run.bundle
-
-    found = stage.begun(packed(whole), cluster.stage.kube, cluster.stage.store, ending=True)
-
-    assert found == whole
-
-
-@pytest.mark.parametrize("text", ["configmap:big", "configmap:gone"])
-@pytest.mark.parametrize("step", ["restore", "finish"])
-def test_who_ends_a_run_never_refuses_a_bundle(
-    step: str, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cluster = iterating()
-    cluster.stage.store.write(**{UID: "u1"})
-    replaced(cluster)
-    monkeypatch.setattr(stage, "connect", lambda: cluster.stage.kube)
-    monkeypatch.setattr(stage, "own_namespace", lambda: NAMESPACE)
-    given = {"uid": "u1"} if step == "finish" else {"digest": "of the one that began"}
-
-    entry.run(Namespace(step=step, run=RUN, bundle=text, **given))
-
-    assert cluster.weights() == [100, 0]
 
 
 def test_a_rejected_candidate_is_found_by_a_check_that_follows_a_lost_one() -> None:

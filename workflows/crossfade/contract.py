@@ -2,7 +2,7 @@
 
 The compiler turns a contract into a template's arguments; ``crossfade_steps`` turns the same
 contract into flags, so the two cannot drift.  Parameters carry only what must not live in the
-run's own state (design section 4).
+run's own state: Argo evaluates templates in their values again.
 """
 
 from __future__ import annotations

@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+NO_RETRY = 2
+"""The exit code of a step that Argo must not run again: it would only end in the same way."""
+
 
 class Severity(StrEnum):
     """How much a finding weighs: an error stops a run, a warning does not."""
@@ -50,6 +53,10 @@ class Finding:
             field=self.field or field,
         )
 
+    def in_full(self) -> str:
+        """Return what a screen shows: place, severity, rule, sentence; its remedy a line below."""
+        return f"{self}\n    hint: {self.hint}" if self.hint else str(self)
+
     def __str__(self) -> str:
         where = f"{self.where}: " if self.where else ""
         return f"{where}{self.severity} {self.rule}: {self.message}"
@@ -59,16 +66,22 @@ class CrossfadeError(Exception):
     """Base of all errors that a user may see; ``hint`` is the remedy."""
 
     exit_code = 1
+    findings: tuple[Finding, ...] = ()
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
 
+    def in_full(self) -> str:
+        """Return what a screen shows: the message, each finding, and the remedy at the end."""
+        remedy = [f"\nhint: {self.hint}"] if self.hint else []
+        return "\n".join([f"error: {self}", *(f.in_full() for f in self.findings), *remedy])
+
 
 class SpecError(CrossfadeError):
     """What the user wrote is wrong; repeating the command cannot help (exit 2)."""
 
-    exit_code = 2
+    exit_code = NO_RETRY
 
     def __init__(self, message: str, *, hint: str = "", findings: Iterable[Finding] = ()) -> None:
         super().__init__(message, hint=hint)

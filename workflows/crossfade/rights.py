@@ -100,7 +100,7 @@ def _of_objects(bundle: Bundle, found: dict[str, list[Rule]]) -> None:
 
     What exists is read; a candidate's workloads are brought to their documents and removed at the
     end, what only they read is brought, too; what the promote documents say is applied; nothing
-    else is changed (design section 4).
+    else is changed.
     """
     removed, applied = _removed(bundle), _applied(bundle)
     read = read_by_candidates(bundle, removed)

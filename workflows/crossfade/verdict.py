@@ -22,7 +22,7 @@ class Judgement(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a run ended; there are no others (design section 3)."""
+    """How a run ended; there are no others, and each comes with one sentence that says why."""
 
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled-back"
@@ -33,6 +33,14 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     PROMOTION_FAILED = "promotion-failed"
     FAILED = "failed"
+
+    @property
+    def is_decision(self) -> bool:
+        """Return whether the run came to its own end: its policy decided, or ran out of time.
+
+        Any other end is trouble: the command exits with 3, and Argo shows the run as failed.
+        """
+        return self in (Outcome.PROMOTED, Outcome.ROLLED_BACK, Outcome.KEPT, Outcome.INCONCLUSIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +195,7 @@ def judge(
 ) -> Verdict:
     """Return the verdict of inclusive limits on the value read; no value gives ``unknown``.
 
-    Limits and values are in the metric's own unit (reference/iter8.md section 3, V25).
+    Limits and values are in the metric's own unit; a value that is at its limit keeps it.
     """
     value = observation.value(metric, version)
     if value is None:

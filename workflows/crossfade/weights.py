@@ -11,7 +11,7 @@ def whole(shares: Sequence[Fraction], total: int) -> tuple[int, ...]:
     """Round exact shares that sum to ``total`` to integers that sum to ``total``.
 
     Largest remainder; ties go to the lowest index, the baseline first, so that equal input gives
-    equal output (reference/iter8.md V24).
+    equal output: the predecessor drew by lot.
     """
     floors = [math.floor(share) for share in shares]
     order = sorted(range(len(shares)), key=lambda i: (floors[i] - shares[i], i))

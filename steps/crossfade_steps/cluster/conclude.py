@@ -24,7 +24,6 @@ from crossfade_steps.run import Ended, Stopped
 from crossfade_steps.safety import Phase
 from crossfade_steps.versions import version_objects
 
-GOOD = (Outcome.PROMOTED, Outcome.ROLLED_BACK, Outcome.KEPT, Outcome.INCONCLUSIVE)
 Entries = Sequence[Mapping[str, Any]]
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 from crossfade.errors import CrossfadeError
 from crossfade.report.live import not_as_decided, weights
+from crossfade.verdict import Outcome
 from crossfade_steps.cluster import workflow
 from crossfade_steps.cluster.kube import MANAGER, Kube
 from crossfade_steps.cluster.store import MANAGED, RUN_LABEL, RunStore
 from crossfade_steps.ports import Clock
 
-GOOD = ("promoted", "kept", "inconclusive")
+QUIET = (Outcome.PROMOTED, Outcome.KEPT, Outcome.INCONCLUSIVE)
+"""Outcomes that nobody has to look into; a candidate that was rolled back is worth a warning."""
 MOST_MESSAGE = 1000
 
 
@@ -70,9 +72,9 @@ def news(entry: Mapping[str, Any]) -> tuple[str, str, str] | None:
     if kind == "decision":
         return _decided(entry["decision"])
     if kind == "outcome":
-        good = entry["outcome"] in GOOD
+        quiet = entry["outcome"] in QUIET
         words = entry["outcome"].replace("-", " ").title().replace(" ", "")
-        return "Normal" if good else "Warning", words, str(entry["sentence"])
+        return "Normal" if quiet else "Warning", words, str(entry["sentence"])
     if kind == "put-back":
         text = f"somebody else set {weights(entry['found'])}; {weights(entry['weights'])} again"
         return "Warning", "PutBack", text

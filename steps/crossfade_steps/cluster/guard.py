@@ -3,8 +3,8 @@
 No weight moves before its heartbeat is there.  It acts at once when the Workflow is deleted or
 terminated, and 25 s after any other end without an outcome, or after an abort that no step obeys
 since none is awake; concluded means that ``outcome`` is set in ``<run>``, never the Workflow's
-phase (design section 4).  With each heartbeat it keeps the run's Lease; between
-two pods of long intervals it looks for broken limits.
+phase, which says nothing about the weights.  With each heartbeat it keeps the run's Lease;
+between two pods of long intervals it looks for broken limits.
 """
 
 from __future__ import annotations

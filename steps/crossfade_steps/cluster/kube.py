@@ -32,20 +32,21 @@ from crossfade_steps.cluster.transport import (
 from crossfade_steps.ports import Object, ObjectKey
 
 MANAGER = "crossfade"
-_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+"""Where a pod, and nothing else, finds its namespace."""
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 PERSON_SECONDS = 3.0
 _NO_NAME = set("/?#%")
 """What would make another path of a name."""
 
 
-def connect(context: str | None = None) -> Kube:
+def connect(context: str | None = None, pod: Path = NAMESPACE_FILE) -> Kube:
     """Return the API that KUBECONFIG or ``context`` name, else of this pod's cluster, else of home.
 
     Raises ``SpecError`` when there is none.
     """
     try:
-        if _in_cluster() and context is None:
+        if _in_cluster(pod) and context is None:
             config.load_incluster_config()
         else:
             config.load_kube_config(os.environ.get("KUBECONFIG"), context=context)
@@ -63,15 +64,15 @@ def reached() -> Kube:
     return connect().within(PERSON_SECONDS)
 
 
-def _in_cluster() -> bool:
+def _in_cluster(pod: Path) -> bool:
     """Return whether this is a pod that nobody has given another cluster's kubeconfig."""
-    return _NAMESPACE_FILE.exists() and not os.environ.get("KUBECONFIG")
+    return pod.exists() and not os.environ.get("KUBECONFIG")
 
 
-def own_namespace() -> str:
+def own_namespace(pod: Path = NAMESPACE_FILE) -> str:
     """Return the namespace of this pod, else that of the current context, else ``default``."""
-    if _in_cluster():
-        return _NAMESPACE_FILE.read_text().strip()
+    if _in_cluster(pod):
+        return pod.read_text().strip()
     try:
         context = config.list_kube_config_contexts(os.environ.get("KUBECONFIG"))[1]["context"]
     except (config.ConfigException, KeyError, TypeError):

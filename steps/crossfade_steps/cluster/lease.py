@@ -1,8 +1,8 @@
 """One owner at a time for a routed object: a Lease beside it, named by what it is.
 
-However the object is named in a file, the Lease is the same (design section 4).  It is taken by its
-resourceVersion and looked at right before each patch; an owner that is gone loses it in time.  Who
-ends the run marks it, and from then on no other part of that run changes a weight.
+However the object is named in a file, the Lease is the same, so that two runs meet there.  It is
+taken by its resourceVersion and looked at right before each patch; an owner that is gone loses it
+in time.  Who ends the run marks it, and from then on no other part of that run changes a weight.
 """
 
 from __future__ import annotations

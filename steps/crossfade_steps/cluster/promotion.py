@@ -7,27 +7,21 @@ from contextlib import suppress
 from typing import Any
 
 from crossfade import policies, record
-from crossfade.errors import BackendError, CrossfadeError, SpecError
+from crossfade.errors import BackendError, SpecError
 from crossfade.verdict import Judgement, Outcome
 from crossfade_steps import promote
 from crossfade_steps.cluster import workflow
-from crossfade_steps.cluster.conclude import GOOD, Entries, conclude
+from crossfade_steps.cluster.conclude import Entries, conclude
 from crossfade_steps.cluster.stage import Stage
 from crossfade_steps.cluster.verified import going_back, look_once_more, plan_of
 from crossfade_steps.iteration import window
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.reading import observe
-from crossfade_steps.run import Ended, Stopped
+from crossfade_steps.run import Ended, StepFailed, Stopped
 from crossfade_steps.safety import settle, with_who_serves
 
 APPROVAL = "approval"
 POLL_SECONDS = 2.0
-
-
-class NotPromoted(CrossfadeError):
-    """The promotion did not happen; repeating the step is no use."""
-
-    exit_code = 2
 
 
 def promote_step(stage: Stage) -> Mapping[str, str]:
@@ -58,8 +52,8 @@ def verify_step(stage: Stage) -> Mapping[str, str]:
     if outcome is Outcome.PROMOTION_FAILED:
         with suppress(Stopped):  # who ends the run says that the routes are not ours any more
             settle(stage.run, entries)
-    if outcome not in GOOD:
-        raise NotPromoted(f"{outcome}: {concluded['sentence']}")
+    if not outcome.is_decision:
+        raise StepFailed(f"{outcome}: {concluded['sentence']}")
     return {"summary": str(concluded["sentence"])}
 
 

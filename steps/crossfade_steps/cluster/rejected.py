@@ -1,4 +1,4 @@
-"""A candidate that was rolled back is not silently tried again (design section 4; faults C75).
+"""A candidate that was rolled back is not silently tried again (faults C75).
 
 What a candidate is, is a digest of its workloads without what scaling changes; the runs of the
 namespace remember it with their outcome.

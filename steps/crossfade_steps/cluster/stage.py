@@ -36,7 +36,7 @@ from crossfade_steps.cluster.kube import Kube, connect, own_namespace
 from crossfade_steps.cluster.lease import Lease, LeasedRouter, Leases
 from crossfade_steps.cluster.readiness import KubeReadiness
 from crossfade_steps.cluster.store import UID, RunStore
-from crossfade_steps.ports import Clock, ObjectKey
+from crossfade_steps.ports import Clock, ObjectKey, Record, Router
 from crossfade_steps.responder import HttpResponder, responder_for
 from crossfade_steps.run import Run, Stopped
 
@@ -74,27 +74,46 @@ class Stage:
 
 
 def open_stage(name: str, bundle_text: str, step: str = "") -> Stage:
-    """Return the stage of a run in one of its steps.
+    """Return the stage of a run in one of its steps, on this pod's cluster and in its namespace.
 
-    A loop in one container also obeys the Workflow's suspend and shutdown: Argo's controller acts
-    between containers only.  Raises ``CrossfadeError``.
+    Raises ``CrossfadeError``.
     """
     kube, namespace = connect(), own_namespace()
     if step == GUARD.name:
         kube = kube.within(POLL_SECONDS)
-    store = RunStore(kube, namespace, name)
+    return stage_on(kube, RunStore(kube, namespace, name), bundle_text, step)
+
+
+def stage_on(kube: Kube, store: RunStore, bundle_text: str, step: str = "") -> Stage:
+    """Return the stage of the run that ``store`` keeps; ``kube`` is given the rollout's namespace.
+
+    A loop in one container also obeys the Workflow's suspend and shutdown: Argo's controller acts
+    between containers only.  Raises ``CrossfadeError``.
+    """
     bundle = begun(bundle_text, kube, store, ending=step in ENDING)
     kube.namespace = bundle.namespace
-    clock, quick = SystemClock(), kube.within(POLL_SECONDS)
+    clock, quick = SystemClock(), kube.within(POLL_SECONDS)  # a copy, hence after the namespace
     router = routers.connect(bundle.experiment, kube)
-    routed = router.keys()
-    lease = Leases([Lease(quick, key, f"{namespace}/{name}", clock) for key in routed])
+    routed, holder = router.keys(), f"{store.namespace}/{store.run}"
+    lease = Leases([Lease(quick, key, holder, clock) for key in routed])
     followed = quick if step == ITERATE.name else None
-    control = Control(RunStore(quick, namespace, name), clock, followed)
-    secrets = secrets_of(kube, namespace)
+    control = Control(RunStore(quick, store.namespace, store.run), clock, followed)
     log = Announced(store, kube, clock)
-    run = Run(
-        name=name,
+    run = _run(store, kube, bundle, lease, router=router, control=control, log=log, clock=clock)
+    deployed = record.last(store.entries(), "deployed")
+    if deployed is not None:
+        router.pin(deployed.get("identities", {}))
+    return Stage(run, kube, store, lease, os.environ.get(IMAGE_VARIABLE, ""), bundle_text, log)
+
+
+def _run(
+    store: RunStore, kube: Kube, bundle: Bundle, lease: Leases, *,
+    router: Router, control: Control, log: Announced, clock: Clock,
+) -> Run:  # fmt: skip
+    """Return the run of a container: its ports, most of them of this cluster."""
+    secrets = secrets_of(kube, store.namespace)
+    return Run(
+        name=store.run,
         bundle=bundle,
         objects=kube,
         router=LeasedRouter(router, lease),
@@ -109,17 +128,11 @@ def open_stage(name: str, bundle_text: str, step: str = "") -> Stage:
         hold=lease.hold,
         ready_timeout_seconds=_ready_seconds(bundle),
     )
-    deployed = record.last(store.entries(), "deployed")
-    if deployed is not None:
-        router.pin(deployed.get("identities", {}))
-    return Stage(run, kube, store, lease, os.environ.get(IMAGE_VARIABLE, ""), bundle_text, log)
 
 
-def with_record(stage: Stage, log: Any) -> Stage:
+def with_record(stage: Stage, log: Record) -> Stage:
     """Return the stage with another record in front of its store."""
-    names = [name for name in Run.__slots__ if name != "record"]
-    run = Run(**{name: getattr(stage.run, name) for name in names}, record=log)
-    return replace(stage, run=run)
+    return replace(stage, run=replace(stage.run, record=log))
 
 
 def begun(text: str, kube: Kube, store: RunStore, *, ending: bool) -> Bundle:

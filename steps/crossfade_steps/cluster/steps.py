@@ -1,6 +1,6 @@
 """The steps of a workflow, one function each: they take a stage and return a container's outputs.
 
-Each may run twice: what is recorded is not done again (design section 3).
+Each may run twice, since Argo replaces pods: what is recorded is not decided or done again.
 """
 
 from __future__ import annotations
@@ -18,22 +18,16 @@ from crossfade_steps import loop, opening, safety, versions
 from crossfade_steps.applying import resume
 from crossfade_steps.beginning import beginning
 from crossfade_steps.cluster import doctor, guard, promotion, rejected
-from crossfade_steps.cluster.conclude import GOOD, conclude, deployed_of
+from crossfade_steps.cluster.conclude import conclude, deployed_of
 from crossfade_steps.cluster.jobs import create_jobs
 from crossfade_steps.cluster.stage import Stage, facts_of, labels_of, require_keys
 from crossfade_steps.cluster.store import UID
 from crossfade_steps.freeing import free_candidates
 from crossfade_steps.iteration import evaluate, iterate
-from crossfade_steps.run import Ended, EndedElsewhere, Run, Stopped
+from crossfade_steps.run import Ended, EndedElsewhere, Run, StepFailed, Stopped
 from crossfade_steps.safety import Phase
 
 Outputs = Mapping[str, str]
-
-
-class StepFailed(CrossfadeError):
-    """The run is over and must be seen as failed in Argo too; repeating the step is no use."""
-
-    exit_code = 2
 
 
 def check(stage: Stage, frame: str, uid: str) -> Outputs:
@@ -198,7 +192,7 @@ def restore(stage: Stage) -> Outputs:
     text = concluded["sentence"] if concluded is not None else "restored"
     if weights is not None:
         stage.store.append(record.settled(weights))
-    if concluded is not None and Outcome(concluded["outcome"]) not in GOOD:
+    if concluded is not None and not Outcome(concluded["outcome"]).is_decision:
         raise StepFailed(f"{concluded['outcome']}: {text}")
     return {"summary": text}
 

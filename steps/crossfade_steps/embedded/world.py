@@ -80,16 +80,6 @@ class World:
         """Return which part died, or did not do its work, and why; None while all is well."""
         return self._processes.failed() or self.gateway.failed() or self._seldon.failed()
 
-    @property
-    def gateway_url(self) -> str:
-        """Return the address that ``http://gateway`` stands for."""
-        return self.gateway.url
-
-    @property
-    def prometheus_url(self) -> str:
-        """Return the metric store's address."""
-        return self.monitoring.url
-
     def resolve(self, url: str) -> str:
         """Return a cluster's URL as one of this machine.
 

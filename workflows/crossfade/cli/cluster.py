@@ -21,13 +21,12 @@ from crossfade_steps.cluster.store import RUN_LABEL, RunStore
 from crossfade_steps.ports import ObjectKey
 
 POLL_SECONDS = 2.0
-GOOD = (Outcome.PROMOTED, Outcome.KEPT, Outcome.INCONCLUSIVE, Outcome.ROLLED_BACK)
 OTHER_EXIT, TIMEOUT_EXIT = 1, 4
 
 
-def store_of(run: str, namespace: str | None) -> RunStore:
-    """Return the state of a run on the current cluster."""
-    return RunStore(reached(), namespace or own_namespace(), run)
+def store_of(run: str, namespace: str | None, kube: Kube | None = None) -> RunStore:
+    """Return the state of a run on that cluster, the current one if not said."""
+    return RunStore(kube or reached(), namespace or own_namespace(), run)
 
 
 def follow(kube: Kube, namespace: str, run: str) -> int:
@@ -61,12 +60,14 @@ def _tell(entry: Mapping[str, Any]) -> int:
     winner = f", winner {entry['winner']}" if entry.get("winner") else ""
     out.print(f"outcome: {entry['outcome']}{winner}", soft_wrap=True)
     out.print(str(entry["sentence"]), soft_wrap=True)
-    return 0 if Outcome(entry["outcome"]) in GOOD else 3
+    return 0 if Outcome(entry["outcome"]).is_decision else 3
 
 
-def entries_of_run(run: str, namespace: str | None) -> list[Mapping[str, Any]]:
+def entries_of_run(
+    run: str, namespace: str | None, kube: Kube | None = None
+) -> list[Mapping[str, Any]]:
     """Return a run's record.  Raises ``BackendError`` when there is no such run."""
-    store = store_of(run, namespace)
+    store = store_of(run, namespace, kube)
     store.head()
     return list(store.entries())
 
@@ -139,15 +140,16 @@ def runs(namespace: str | None) -> None:
                   soft_wrap=True)  # fmt: skip
 
 
-def clean(run: str, namespace: str | None, *, force: bool) -> None:
+def clean(run: str, namespace: str | None, *, force: bool, kube: Kube | None = None) -> None:
     """Remove an ended run's state and record."""
-    store = store_of(run, namespace)
+    kube = kube or reached()
+    store = store_of(run, namespace, kube)
     if not store.head().get("outcome") and not force:
         raise CrossfadeError(
             f"run {run} has no outcome yet: its state is what its safety rests on",
             hint="crossfade abort it first; --force removes the state of a run that is surely dead",
         )
-    _remove(reached(), store)
+    _remove(kube, store)
 
 
 def _remove(kube: Kube, store: RunStore) -> None:
@@ -163,9 +165,9 @@ def _remove(kube: Kube, store: RunStore) -> None:
     out.print(f"run {store.namespace}/{store.run} removed")
 
 
-def clean_older(namespace: str | None, older_than: str) -> None:
+def clean_older(namespace: str | None, older_than: str, kube: Kube | None = None) -> None:
     """Remove the state and record of every run that has ended and began that long ago."""
-    kube, place = reached(), namespace or own_namespace()
+    kube, place = kube or reached(), namespace or own_namespace()
     before = datetime.now(UTC) - timedelta(seconds=seconds(older_than, where="--older-than"))
     for stored in kube.list("", "ConfigMap", place, "crossfade.dev/part=run"):
         made = datetime.fromisoformat(str(stored["metadata"]["creationTimestamp"]))

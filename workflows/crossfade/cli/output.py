@@ -42,11 +42,7 @@ out = Screen(highlight=False, soft_wrap=True, markup=False)
 
 def show_error(error: CrossfadeError) -> None:
     """Print an error with its findings and its remedy."""
-    print(f"error: {error}", file=sys.stderr)
-    if isinstance(error, SpecError):
-        show_findings(error.findings)
-    if error.hint:
-        print(f"\nhint: {error.hint}", file=sys.stderr)
+    print(error.in_full(), file=sys.stderr)
 
 
 def write_file(path: Path, text: str) -> None:
@@ -62,9 +58,7 @@ def show_findings(findings: Iterable[Finding], *, to_stdout: bool = False) -> No
     """Print one finding a paragraph: place, severity, rule, sentence, remedy."""
     stream = sys.stdout if to_stdout else sys.stderr
     for finding in findings:
-        print(str(finding), file=stream)
-        if finding.hint:
-            print(f"    hint: {finding.hint}", file=stream)
+        print(finding.in_full(), file=stream)
 
 
 def show_accepted(findings: Iterable[Finding]) -> None:

@@ -15,9 +15,6 @@ from crossfade.cli.watching import shown
 from crossfade.errors import SpecError
 from crossfade.lint import accepted
 from crossfade.spec.rollout import Bundle
-from crossfade.verdict import Outcome
-
-GOOD = (Outcome.PROMOTED, Outcome.KEPT, Outcome.INCONCLUSIVE, Outcome.ROLLED_BACK)
 
 
 def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, folder: Path) -> int:
@@ -42,7 +39,7 @@ def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, f
     out.tell(f"outcome: {ended.outcome}" + (f", winner {ended.winner}" if ended.winner else ""))
     out.tell(ended.sentence)
     err.tell(f"record: {place / 'record.jsonl'} (crossfade describe, crossfade replay)")
-    return 0 if ended.outcome in GOOD else 3
+    return 0 if ended.outcome.is_decision else 3
 
 
 def _made(place: Path) -> Path:

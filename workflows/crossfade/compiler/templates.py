@@ -17,6 +17,7 @@ from hera.workflows import (
 from hera.workflows import models as m
 
 from crossfade.contract import IMAGE_VARIABLE, MODULE, OUTPUT_FOLDER, REPORT_FILE, Step
+from crossfade.errors import NO_RETRY
 
 VOLUME = "outputs"
 USER = 65532
@@ -138,7 +139,7 @@ def volume() -> m.Volume:
 
 
 def retry(limit: int) -> m.RetryStrategy:
-    """Return the retries of a leaf: never for exit code 2, which no repetition mends.
+    """Return the retries of a leaf: never for what no repetition mends.
 
     A deleted pod is an Error of Argo, hence ``Always`` with an expression.  No ``maxDuration``:
     Argo counts it from the first attempt's start, so that a pod lost later is not replaced, and a
@@ -147,7 +148,7 @@ def retry(limit: int) -> m.RetryStrategy:
     return m.RetryStrategy(
         limit=limit,
         retry_policy="Always",
-        expression="asInt(lastRetry.exitCode) != 2",
+        expression=f"asInt(lastRetry.exitCode) != {NO_RETRY}",
         backoff=m.Backoff(duration="5s", factor=2),
     )
 

@@ -1,7 +1,7 @@
 """Which effects are looked for: chosen once, from what is known before the first comparison.
 
 The choice rests on earlier intervals and on how many there are to come, so the tests that use it
-stay valid (a predictable grid; reference/decision.md section 6 names the lever).
+stay valid: a grid of effects may be anything that is known before its data.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What one interval adds to the evidence, in nats (reference/decision.md F1, F4-F8).
+"""What one interval adds to the evidence, in nats (F1, F4 to F8 of docs/policies.md).
 
 Every function broadcasts; the grid of tilts (log odds ratios) is the last axis.  Counts are real
 numbers: what a metric store extrapolates is fine.

@@ -1,4 +1,4 @@
-"""One interval's judgement: what is proven, who leaves, who wins (decision.md 3.2)."""
+"""One interval's judgement: what is proven, who leaves, who wins."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from crossfade.evidence.notes import Note, NoteWord
 from crossfade.evidence.rules import Design, Interval, Rules
 from crossfade.evidence.schedule import schedule
 from crossfade.evidence.thresholds import (
@@ -22,15 +23,6 @@ from crossfade.evidence.trial import Trial, absorb, blind
 from crossfade.verdict import Judgement, Outcome
 
 Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """One thing that was found: a word for programs, the version and objective it is about."""
-
-    word: str
-    version: int = 0
-    objective: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +70,7 @@ def observe(trial: Trial, interval: Interval | None, rules: Rules, design: Desig
     if design.versions == 1:
         return _conformance(trial, found, rules, design)
     if rules.split == "end" and wrong_split(trial, rules, design):
-        return _end(trial, Outcome.INVALID, 0, found, Note("split"))
+        return _end(trial, Outcome.INVALID, 0, found, Note(NoteWord.SPLIT))
     if trial.winner is not None:
         return _baked(trial, trial.winner, found, rules, design)
     return _contested(trial, found, rules, design)
@@ -107,7 +99,7 @@ def _contested(trial: Trial, found: Findings, rules: Rules, design: Design) -> J
 
 def _none_left(trial: Trial, found: Findings, notes: list[Note]) -> Judged:
     if found.fails(0):
-        notes.append(Note("baseline-fails"))
+        notes.append(Note(NoteWord.BASELINE_FAILS))
     return _end(trial, Outcome.ROLLED_BACK, 0, found, *notes)
 
 
@@ -130,8 +122,8 @@ def _unread(before: Trial, interval: Interval, rules: Rules, design: Design) -> 
             return _none_left(trial, found, notes)
         held = replace(held, live=trial.live)
     if held.blind >= rules.max_blind:
-        return _end(held, Outcome.INVALID, 0, found, *notes, Note("blind"))
-    return _last_or_hold(held, found, [*notes, Note("incomplete")], rules, design)
+        return _end(held, Outcome.INVALID, 0, found, *notes, Note(NoteWord.BLIND))
+    return _last_or_hold(held, found, [*notes, Note(NoteWord.INCOMPLETE)], rules, design)
 
 
 def findings(trial: Trial, interval: Interval, rules: Rules, design: Design) -> Findings:
@@ -163,21 +155,21 @@ def findings(trial: Trial, interval: Interval, rules: Rules, design: Design) -> 
 
 def _unseen(trial: Trial, rules: Rules, design: Design) -> Judged:
     if trial.blind >= rules.max_blind:
-        return _end(trial, Outcome.INVALID, 0, None, Note("blind"))
-    return _last_or_hold(trial, None, [Note("no-data")], rules, design)
+        return _end(trial, Outcome.INVALID, 0, None, Note(NoteWord.BLIND))
+    return _last_or_hold(trial, None, [Note(NoteWord.NO_DATA)], rules, design)
 
 
 def _conformance(trial: Trial, found: Findings, rules: Rules, design: Design) -> Judged:
     if found.fails(0):
         return _end(trial, Outcome.ROLLED_BACK, 0, found, _failed(found, 0))
     if found.passed.all() and found.held[0] and trial.seen >= rules.min_intervals:
-        return _end(trial, Outcome.PROMOTED, 0, found, Note("passes"))
+        return _end(trial, Outcome.PROMOTED, 0, found, Note(NoteWord.PASSES))
     return _last_or_hold(trial, found, [], rules, design)
 
 
 def _regressed(trial: Trial, i: int, found: Findings) -> Judged:
-    why = _failed(found, i) if found.fails(i) else Note("worse", i)
-    return _end(trial, Outcome.ROLLED_BACK, 0, found, why, Note("regressed", i))
+    why = _failed(found, i) if found.fails(i) else Note(NoteWord.WORSE, i)
+    return _end(trial, Outcome.ROLLED_BACK, 0, found, why, Note(NoteWord.REGRESSED, i))
 
 
 def _baked(trial: Trial, i: int, found: Findings, rules: Rules, design: Design) -> Judged:
@@ -189,17 +181,17 @@ def _baked(trial: Trial, i: int, found: Findings, rules: Rules, design: Design) 
     if found.fails(i) or (found.worse[i] and not found.failed[0].any()):
         return _regressed(trial, i, found)
     if not found.held[i] or found.doubted[i].any():
-        return _last_or_hold(trial, found, [Note("doubted", i)], rules, design)
+        return _last_or_hold(trial, found, [Note(NoteWord.DOUBTED, i)], rules, design)
     left = trial.left - 1
     if left <= 0:
-        return _end(trial, Outcome.PROMOTED, i, found, Note("baked", i))
+        return _end(trial, Outcome.PROMOTED, i, found, Note(NoteWord.BAKED, i))
     if trial.intervals >= last_iteration(rules, design):
-        return _end(trial, Outcome.INCONCLUSIVE, 0, found, Note("unwatched", i))
+        return _end(trial, Outcome.INCONCLUSIVE, 0, found, Note(NoteWord.UNWATCHED, i))
     top = min(trial.weights[i] + rules.increment, design.ceiling)
     weights = tuple(100 - top if j == 0 else top if j == i else 0 for j in range(trial.versions))
     steady = trial.steady if weights == trial.weights else 0  # later rewards are of the old split
     trial = replace(trial, left=left, weights=weights, steady=steady)
-    return Judged(trial, None, i, found.verdicts, (Note("baking", i),))
+    return Judged(trial, None, i, found.verdicts, (Note(NoteWord.BAKING, i),))
 
 
 def _without_losers(trial: Trial, found: Findings) -> tuple[Trial, list[Note]]:
@@ -213,9 +205,9 @@ def _without_losers(trial: Trial, found: Findings) -> tuple[Trial, list[Note]]:
         if found.fails(i):
             why = _failed(found, i)
         elif found.worse[i] and not found.failed[0].any():
-            why = Note("worse", i)
+            why = Note(NoteWord.WORSE, i)
         elif any(found.better[j, i] for j in rivals):
-            why = Note("beaten", i)
+            why = Note(NoteWord.BEATEN, i)
         if why is not None:
             live[i] = False
             notes.append(why)
@@ -243,7 +235,7 @@ def _promoted_or_on(
     if ripe and trial.agreed >= (1 if final else rules.confirm):
         return _won(trial, good, found, notes, design)
     if final:
-        return _end(trial, Outcome.INCONCLUSIVE, 0, found, *notes, Note("time-is-up"))
+        return _end(trial, Outcome.INCONCLUSIVE, 0, found, *notes, Note(NoteWord.TIME_IS_UP))
     led = tuple(
         was or (i in trial.candidates() and bool(found.better[i, 0] or found.unfit))
         for i, was in enumerate(trial.led)
@@ -262,11 +254,11 @@ def _won(
     """Return the verdict for the best of the candidates that a promotion is proven for."""
     sign = -1 if design.lower_is_better else 1
     top = max(good, key=lambda i: sign * trial.reward[i] / max(float(trial.rewarded[i]), 1.0))
-    reason = Note("passes", top)
+    reason = Note(NoteWord.PASSES, top)
     if found.unfit:
-        reason = Note("baseline-fails", top)
+        reason = Note(NoteWord.BASELINE_FAILS, top)
     elif found.better[top, 0]:
-        reason = Note("better", top)
+        reason = Note(NoteWord.BETTER, top)
     if trial.left:
         return Judged(replace(trial, winner=top), None, top, found.verdicts, (*notes, reason))
     return _end(trial, Outcome.PROMOTED, top, found, *notes, reason)
@@ -274,8 +266,8 @@ def _won(
 
 def _failed(found: Findings, i: int) -> Note:
     if not found.failed[i].any():
-        return Note("broken", i)
-    return Note("fails", i, int(np.argmax(found.failed[i])))
+        return Note(NoteWord.BROKEN, i)
+    return Note(NoteWord.FAILS, i, int(np.argmax(found.failed[i])))
 
 
 def _last_or_hold(
@@ -285,7 +277,7 @@ def _last_or_hold(
     i = trial.winner
     last = design.iterations if i is None else last_iteration(rules, design)
     if trial.intervals >= last:
-        why = Note("time-is-up") if i is None else Note("unwatched", i)
+        why = Note(NoteWord.TIME_IS_UP) if i is None else Note(NoteWord.UNWATCHED, i)
         return _end(trial, Outcome.INCONCLUSIVE, 0, found, *notes, why)
     verdicts = found.verdicts if found is not None else ()
     return Judged(trial, None, 0, verdicts, tuple(notes))

@@ -1,7 +1,7 @@
 """An experiment's limits as proportions, and what an observation counts of them.
 
-A fraction, a mean with a ceiling and a percentile become proportions of bad values (decision.md
-F1, F8, F9); what is only a value is judged by its limits, several intervals in a row.
+A fraction, a mean with a ceiling and a percentile become proportions of bad values (F1, F8, F9 of
+docs/policies.md); what is only a value is judged by its limits, several intervals in a row.
 """
 
 from __future__ import annotations

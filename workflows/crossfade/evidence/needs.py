@@ -1,4 +1,4 @@
-"""How much is still missing: requests until a limit is proven (decision.md section 6, F1)."""
+"""How much is still missing: requests until a limit is proven, by F1 solved for them."""
 
 from __future__ import annotations
 

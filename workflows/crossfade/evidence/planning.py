@@ -1,8 +1,8 @@
 """Before anything is deployed: when each claim would be proven, at the traffic that there is.
 
 The policy itself is run on the counts that are expected, so ramp, minimums and confirmation are
-all in the answer (decision.md section 6).  Requests are taken to be unrelated, as far as it is
-estimated how much they belong together.
+all in the answer.  Requests are taken to be unrelated, as far as it is estimated how much they
+belong together.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _End = Annotated[float, Field(allow_inf_nan=True)]  # refused with its own words
 
 
 class Rules(BaseModel):
-    """The policy's settings (decision.md 3.1; ``ramp`` and ``effects``: its section 6).
+    """The policy's settings, as docs/policies.md tells users of them.
 
     ``alpha``, ``alpha_rollback`` and ``alpha_split`` bound false promotion, false rollback and a
     false split alarm, each over the whole run.  ``increment`` and ``max_weight`` are percent;

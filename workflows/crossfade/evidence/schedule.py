@@ -1,4 +1,4 @@
-"""The next interval's weights: raised step by step, as far as the risk allows (decision.md 3.3).
+"""The next interval's weights: raised step by step, as far as the risk allows.
 
 Any rule that only looks back keeps every guarantee.
 """

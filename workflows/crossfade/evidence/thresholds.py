@@ -9,8 +9,8 @@ from crossfade.evidence.rules import Design, Rules
 BETTER_PART = 0.65
 """The part of alpha that a wrong "better" may cost; the rest is for "the baseline fails itself".
 
-Either lets a candidate win, so together they must stay within alpha (decision.md section 5 accepts
-that the second one comes on top).
+Either lets a candidate win, so together they must stay within alpha: the second one does not come
+on top of it.
 """
 
 

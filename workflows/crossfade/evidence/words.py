@@ -10,6 +10,7 @@ from crossfade.evidence import judging, thresholds
 from crossfade.evidence.clustering import design_effect, scatters
 from crossfade.evidence.limits import Limit, Plan
 from crossfade.evidence.needs import requests_needed
+from crossfade.evidence.notes import Note, NoteWord
 from crossfade.evidence.rules import POINTS, Design, Interval, Rules
 from crossfade.evidence.trial import Trial
 from crossfade.reasons import weights_text
@@ -23,6 +24,20 @@ ENDINGS = {
     Outcome.INCONCLUSIVE: "not decided in time, the baseline stays",
     Outcome.INVALID: "the baseline serves all traffic",
 }
+WRONG_SPLIT = "requests are not shared as the weights say"
+PLAIN = {
+    NoteWord.BROKEN: f"{{name}}: an objective was missed {POINTS} times in a row",
+    NoteWord.PASSES: "{name}: all objectives hold",
+    NoteWord.BEATEN: "another candidate is proven better than {name}",
+    NoteWord.BASELINE_FAILS: "{baseline} misses its own objectives",
+    NoteWord.BLIND: "no data {blind} times in a row",
+    NoteWord.NO_DATA: "no data",
+    NoteWord.DISTURBED: "somebody else set the weights, so this interval is no evidence",
+    NoteWord.DOUBTED: "{name} has won, but an objective is in doubt or unknown",
+    NoteWord.INCOMPLETE: "not everything could be read",
+    NoteWord.REGRESSED: "{name} was the winner before",
+}
+"""What needs no numbers but what is known of every trial."""
 
 
 def ratio(log: float) -> str:
@@ -106,8 +121,8 @@ class Story:
         if judged.outcome is None and not found:
             found = [self._missing(i) for i in self.trial.candidates()]
         if self.rules.split == "warn" and judging.wrong_split(self.trial, self.rules, self.design):
-            found.append(f"requests are not shared as the weights say{self._shared()}: users stay "
-                         f"with the version they met first")  # fmt: skip
+            found.append(f"{WRONG_SPLIT}{self._shared()}: users stay with the version they met "
+                         f"first")  # fmt: skip
         return "; ".join([*found, self._action(judged, old)])
 
     def _verdict(self, i: int, v: int, seen: Observation) -> Verdict:
@@ -149,32 +164,34 @@ class Story:
             return f"weights stay at {weights_text(now)}"
         return f"weights {weights_text(before)} -> {weights_text(now)}"
 
-    def _note(self, note: judging.Note) -> str:
-        name, trial = self.names[note.version], self.trial
-        if note.word == "fails":
-            limit = self.plan.limits[note.objective]
-            log = self._fails[note.version][note.objective]
-            return f"{name}: {_short(limit)} is broken ({ratio(log)})"
-        if note.word in ("better", "worse"):
-            return self._compared(note)
-        return {
-            "broken": f"{name}: an objective was missed {POINTS} times in a row",
-            "passes": f"{name}: all objectives hold",
-            "beaten": f"another candidate is proven better than {name}",
-            "baseline-fails": f"{self.names[0]} misses its own objectives",
-            "split": f"requests are not shared as the weights say{self._shared()}",
-            "blind": f"no data {trial.blind} times in a row",
-            "no-data": "no data",
-            "disturbed": "somebody else set the weights, so this interval is no evidence",
-            "doubted": f"{name} has won, but an objective is in doubt or unknown",
-            "incomplete": "not everything could be read",
-            "time-is-up": "; ".join(self._missing(i) for i in trial.candidates()) or "not proven",
-            "unwatched": f"{name} has won, but was not watched to the end: "
-            f"{_intervals(trial.left)} to go",
-            "regressed": f"{name} was the winner before",
-            "baking": f"{name} has won, {_intervals(trial.left)} under watch",
-            "baked": f"{self._compared(note)}, and it stayed healthy under watch",
-        }[note.word]
+    def _note(self, note: Note) -> str:
+        """Return what was found as a person reads it."""
+        name, left = self.names[note.version], _intervals(self.trial.left)
+        match note.word:
+            case NoteWord.FAILS:
+                text = self._failing(note)
+            case NoteWord.BETTER | NoteWord.WORSE:
+                text = self._compared(note)
+            case NoteWord.BAKED:
+                text = f"{self._compared(note)}, and it stayed healthy under watch"
+            case NoteWord.SPLIT:
+                text = f"{WRONG_SPLIT}{self._shared()}"
+            case NoteWord.TIME_IS_UP:
+                lacks = [self._missing(i) for i in self.trial.candidates()]
+                text = "; ".join(lacks) or "not proven"
+            case NoteWord.UNWATCHED:
+                text = f"{name} has won, but was not watched to the end: {left} to go"
+            case NoteWord.BAKING:
+                text = f"{name} has won, {left} under watch"
+            case _:
+                known = {"name": name, "baseline": self.names[0], "blind": self.trial.blind}
+                text = PLAIN[note.word].format(**known)
+        return text
+
+    def _failing(self, note: Note) -> str:
+        name, limit = self.names[note.version], self.plan.limits[note.objective]
+        log = self._fails[note.version][note.objective]
+        return f"{name}: {_short(limit)} is broken ({ratio(log)})"
 
     def _shared(self) -> str:
         """Return who answered how much less than its weight (F7), for whoever looks for the cause.
@@ -191,12 +208,12 @@ class Story:
         return (f" ({self.names[least]} answered {requests[least]:.4g} of {total:.4g}, "
                 f"its weight is {weights[least]})")  # fmt: skip
 
-    def _compared(self, note: judging.Note) -> str:
+    def _compared(self, note: Note) -> str:
         name, rewards = self.names[note.version], self.experiment.spec.criteria.rewards
         if not self.design.rewarded:
             return f"{name}: all objectives hold"
         reward = rewards[0].metric
-        if note.word == "worse":
+        if note.word is NoteWord.WORSE:
             log = float(self.trial.worsened.evidence()[note.version])
             return f"{name} is proven worse by {reward} ({ratio(log)})"
         log = self._better[note.version][0]

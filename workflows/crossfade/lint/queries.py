@@ -14,7 +14,7 @@ from crossfade.spec.source import Path
 EXECUTOR = "seldon_api_executor_"
 CLIENT, SERVER = f"{EXECUTOR}client_requests_seconds", f"{EXECUTOR}server_requests_seconds"
 TOP_BUCKET = 10.0
-"""The largest finite bucket of Seldon's executor, seconds (reference/iter8.md section 8)."""
+"""The largest finite bucket of the histograms of Seldon's executor, seconds."""
 MILLISECONDS = ("ms", "millisecond", "milliseconds")
 RATIO_LIMIT = 0.5
 

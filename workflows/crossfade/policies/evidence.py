@@ -1,8 +1,8 @@
 """Policy ``evidence``: promote what is proven better, roll back what is proven bad, at any look.
 
-Source: reference/decision.md.  False promotion is at most ``alpha`` over the whole run, false
-rollback at most ``alpha_rollback``, whatever the weights and the drift do and however often one
-looks.  Unknown never promotes; a bare value is judged as a point, several intervals in a row.
+False promotion is at most ``alpha`` over the whole run, false rollback at most ``alpha_rollback``,
+whatever the weights and the drift do and however often one looks (docs/policies.md has the
+formulas).  Unknown never promotes; a bare value is judged as a point, several intervals in a row.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from crossfade.errors import Finding
 from crossfade.evidence import judging
 from crossfade.evidence.intervals import comparable, interval
 from crossfade.evidence.limits import Plan, design, fitting, planned
+from crossfade.evidence.notes import Note, NoteWord
 from crossfade.evidence.rules import POINTS, Design, Interval, Rules
 from crossfade.evidence.storing import restored, stored
 from crossfade.evidence.thresholds import rollback_threshold
@@ -45,7 +46,7 @@ def decide(
     seen = _evidence(experiment, observation, plan, settings, streaks)
     judged = judging.observe(trial, seen, settings, what)
     if observation.disturbed and judged.outcome is None:
-        judged = replace(judged, notes=(judging.Note("disturbed"),))
+        judged = replace(judged, notes=(Note(NoteWord.DISTURBED),))
     story = Story(experiment, plan, judged.trial, settings, what, seen)
     after = {"trial": stored(judged.trial), "streaks": streaks,
              "until": _until(observation, seen, state)}  # fmt: skip

@@ -1,7 +1,7 @@
 """Policy ``iter8``: the predecessor's rule, exactly, with deterministic rounding.
 
-Source: reference/iter8.md section 3, vectors V1-V29.  It looks at point values only: it moves
-weights without data and can promote on one-sided data, as the original did; ``unsafe`` says where.
+It looks at point values only: it moves weights without data and can promote on one-sided data, as
+the original did; ``unsafe`` says where.  The unit tests have its cases as vectors V1 to V29.
 Differences, on purpose: rounding is by largest remainder instead of at random; an unknown value is
 shown as unknown (it still makes a version infeasible); ``rollback_on_failure`` fires for values
 that are known to violate, never for missing ones, and sends traffic back to the baseline.

@@ -1,7 +1,6 @@
 """What a run did, from its record: all that the predecessor's ``iter8ctl describe`` told, and why.
 
-Sections follow reference/iter8.md section 5; weights, elapsed time, samples, reasons and warnings
-are ours.
+Sections follow that command's; weights, elapsed time, samples, reasons and warnings are ours.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Put a version's variables into a query: ``$name`` and ``${name}``, verbatim.
 
-Source: reference/iter8.md section 2.3 (Python's ``string.Template``).  Unlike the predecessor, a
+As the predecessor did it, with the rules of Python's ``string.Template``.  Unlike there, a
 placeholder without a value, or with an empty one, is an error: the query would be valid and match
 nothing (faults C10).
 """

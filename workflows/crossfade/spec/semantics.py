@@ -1,6 +1,6 @@
 """What must hold in an Experiment beyond its schema: the checks that end one at run time.
 
-Source: reference/iter8.md section 1.1; the predecessor found these only after the start.
+The predecessor found these only after the start.
 """
 
 from __future__ import annotations

@@ -1,0 +1,97 @@
+"""Prometheus, as it answers and for real."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from metric_store import Asker, Store, matrix, vector
+
+from crossfade.verdict import Counts, Reading
+from crossfade_steps.embedded.tools import free_port
+
+
+def test_warnings_of_prometheus_survive_the_library(store: Store) -> None:
+    body = {**json.loads(vector("1")), "warnings": ["one shard is down"]}
+    store.answers = [(200, {}, json.dumps(body))]
+
+    assert Asker("prometheus", store.url).read().warnings == ("one shard is down",)
+
+
+@pytest.mark.embedded
+def test_a_real_prometheus_gives_a_value_no_data_and_its_own_error(tmp_path: Path) -> None:
+    port = free_port()
+    config = tmp_path / "p.yml"
+    config.write_text(
+        "global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: self\n"
+        f"  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"
+    )
+    command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'd'}",
+               f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]  # fmt: skip
+    asker = Asker("prometheus", f"http://127.0.0.1:{port}/api/v1/query")
+
+    def ask(query: str) -> Reading:
+        return asker.read(params=[{"name": "query", "value": query}], settings={"timeout": 2})
+
+    with subprocess.Popen(command) as process:
+        try:
+            end = time.monotonic() + 20
+            while (reading := ask("up")).value is None and time.monotonic() < end:
+                time.sleep(0.2)
+            assert reading.value == 1.0
+            assert ask("1 + 1").value == 2.0
+            assert ask("nothing_like_this").reason == "no data: the query matches no series"
+            assert "NaN" in ask("vector(0) / vector(0)").reason
+            assert "parse error" in ask("sum(").reason
+            assert "matrix" in ask("up[1m]").reason
+        finally:
+            process.terminate()
+
+
+def test_prometheus_counts_at_both_ends_of_a_window(store: Store) -> None:
+    query = "sum(increase(hits_total{v='$name'}[20s]))"
+    store.answers = [(200, {}, vector("5")), (200, {}, matrix((99, "90"), (101, "110"))),
+                     (200, {}, matrix((109, "120"), (111, "140")))]  # fmt: skip
+
+    reading = Asker("prometheus", store.url).read(
+        window=(100.0, 110.0), params=[{"name": "query", "value": query}],
+        settings={"scrape_interval": 2},
+    )  # fmt: skip
+
+    assert (reading.value, reading.counts) == (5, Counts(30))
+    paths = [path for _, path, _, _ in store.requests]
+    assert ["time=" in path for path in paths] == [False, True, True]
+    assert "time=102.000" in paths[1]
+    assert "time=112.000" in paths[2]
+    assert "%5B62s%5D" in paths[1], "a minute back and a scrape ahead"
+
+
+def test_prometheus_says_that_scrapes_are_further_apart_than_stated(store: Store) -> None:
+    points = [(t, str(t)) for t in (39, 69, 99, 129)]
+    query = "sum(increase(hits_total[60s]))"
+
+    def warnings(**settings: float) -> tuple[str, ...]:
+        store.answers = [(200, {}, vector("5")), *[(200, {}, matrix(*points))] * 2]
+        return Asker("prometheus", store.url).read(
+            window=(100.0, 110.0), params=[{"name": "query", "value": query}], settings=settings
+        ).warnings  # fmt: skip
+
+    assert warnings() == (
+        "its samples are 30 s apart, not 15: state spec.prometheus.scrape_interval",
+    )
+    assert warnings(scrape_interval=30) == ()
+
+
+def test_a_window_that_cannot_be_read_keeps_the_value_and_says_so(store: Store) -> None:
+    query = "sum(increase(hits_total[20s]))"
+    store.answers = [(200, {}, vector("5")), (200, {}, matrix((99, "1"))), (400, {}, "{}")]
+
+    reading = Asker("prometheus", store.url).read(
+        window=(100.0, 110.0), params=[{"name": "query", "value": query}]
+    )
+
+    assert (reading.value, reading.counts) == (5, None)
+    assert reading.warnings[-1].startswith("not counted: query failed: HTTP 400")
