@@ -256,7 +256,8 @@ def test_the_twin_of_everything_is_clean() -> None:
 
 
 def test_every_rule_has_a_case_a_title_and_a_remedy() -> None:
-    untested = {rule.id for rule in RULES} - set(CASES) - {"Vacuous", "D18", "Place", "Rewards"}
+    elsewhere = {"Vacuous", "D18", "Place", "Rewards", "Versions", "Kind", "Nobody"}
+    untested = {rule.id for rule in RULES} - set(CASES) - elsewhere
 
     assert untested == set()
     assert all(rule.title and rule.remedy for rule in RULES)

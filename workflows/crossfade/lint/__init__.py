@@ -10,6 +10,7 @@ from crossfade.lint import (  # the import registers their rules
     credentials,
     experiments,
     manifests,
+    named,
     queries,
     sources,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "experiments",
     "lint",
     "manifests",
+    "named",
     "queries",
     "sources",
 ]
