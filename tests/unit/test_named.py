@@ -107,6 +107,66 @@ def test_another_routing_object_beside_the_one_referred_to_is_somebody_s(example
     assert found(example, "Nobody") == []
 
 
+def appended(folder: Path, name: str, edit: Any = None) -> None:
+    """Write the file's last document a second time, changed by ``edit``."""
+    path = folder / f"{name}.yaml"
+    documents = list(yaml.safe_load_all(path.read_text()))
+    again = yaml.safe_load(yaml.safe_dump(documents[-1]))
+    if edit is not None:
+        edit(again["spec"])
+    path.write_text(f"{path.read_text()}\n---\n{yaml.safe_dump(again)}")
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "edit"),
+    [
+        ("metrics", "metric default/user-engagement", lambda spec: spec.update(units="none")),
+        ("candidate", "SeldonDeployment/ns-candidate/iris", lambda spec: spec.update(name="x")),
+    ],
+)
+def test_two_definitions_of_one_name_are_an_error_and_two_equal_ones_a_warning(
+    example: Path, file: str, name: str, edit: Any
+) -> None:
+    assert found(example, "Twice") + found(example, "Again") == []
+
+    appended(example, file)
+    [same] = found(example, "Again")
+    assert found(example, "Twice") == []
+    appended(example, file, edit)
+    [other] = found(example, "Twice")
+
+    first = line_of(example, file, name.rpartition("/")[2])
+    for finding in (same, other):
+        assert Path(finding.file).stem == file
+        assert finding.line > first
+        assert finding.message.startswith(f"{name} is defined in {example / file}.yaml:{first}")
+
+
+def test_a_file_that_is_named_twice_is_told_of(example: Path) -> None:
+    change(example, "rollout", "deploy: [", "deploy: [candidate.yaml, ")
+
+    assert {f.message for f in found(example, "Again")} == {
+        "SeldonDeployment/ns-candidate/iris is defined twice",
+    }
+
+
+def test_what_is_promoted_may_be_what_is_deployed(example: Path) -> None:
+    shutil.copy(example / "routing-rule.yaml", example / "promote-v1.yaml")
+
+    assert found(example, "Again") == []
+
+
+def test_a_variable_with_two_values_is_an_error(example: Path) -> None:
+    line = "      - {name: ns, value: ns-candidate}\n"
+    change(example, "experiment", line, line + line.replace("candidate", "other"))
+
+    [finding] = found(example, "Twice")
+
+    first = line_of(example, "experiment", "ns-candidate")
+    assert shown(finding) == ("experiment", first + 1)
+    assert finding.message == f"variable ns of iris-v2 is defined in line {first}, too"
+
+
 def test_rights_are_printed_for_the_policy_that_is_asked_for(
     example: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ from crossfade.lint import (  # the import registers their rules
     named,
     queries,
     sources,
+    twice,
 )
 from crossfade.lint.rule import RULES, Context, Rule
 from crossfade.spec.rollout import Bundle
@@ -29,6 +30,7 @@ __all__ = [
     "named",
     "queries",
     "sources",
+    "twice",
 ]
 
 
