@@ -197,6 +197,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             {"edit": variable("promote", "promote.yaml")}),
     "D16": ({"edit": action({"task": "common/exec", "with": {"cmd": "/bin/bash"}})},
             {"edit": action({"task": "notification/http", "with": {}})}),
+    "D16 of a bare command": (
+        {"edit": action({"if": "CandidateWon()", "run": "kubectl apply -f x"})},
+        {"edit": action({"if": "CandidateWon()", "task": "notification/http"})}),
     "D20": ({"edit": without_namespace}, {}),
     "D22": ({"edit": no_rollback}, {}),
     "D23": ({"others": (job(*LOAD, "90", "http://g/p", image="fortio/fortio"),)},

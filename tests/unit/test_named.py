@@ -167,6 +167,24 @@ def test_a_variable_with_two_values_is_an_error(example: Path) -> None:
     assert finding.message == f"variable ns of iris-v2 is defined in line {first}, too"
 
 
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("CandidteWon()", "finish[0].if asks for CandidteWon(), which is no condition"),
+        ("not (WinnerFound() and CandidateWon())", ""),
+        ("len(Spec.VersionInfo.Candidates) == 1", ""),
+    ],
+)
+def test_a_condition_that_there_is_not_is_told_of(
+    example: Path, condition: str, message: str
+) -> None:
+    actions = f'    actions: {{finish: [{{if: "{condition}", task: notification/http}}]}}\n'
+    pattern = "    testingPattern: A/B\n"
+    change(example, "experiment", pattern, pattern + actions)
+
+    assert [f.message for f in found(example, "task")] == ([message] if message else [])
+
+
 def test_rights_are_printed_for_the_policy_that_is_asked_for(
     example: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -152,8 +152,8 @@ def shell_action(context: Context) -> Iterator[Place]:
     """Actions with commands are never run: ``promote`` replaces them."""
     for action, tasks in (context.experiment.spec.strategy.actions or {}).items():
         for i, task in enumerate(tasks or ()):
-            if task.task in ("common/exec", "common/bash"):
-                message = f"{action}[{i}] ({task.task}) is never run"
+            if task.task in ("common/exec", "common/bash") or task.run is not None:
+                message = f"{action}[{i}] ({task.task or 'run'}) is never run"
                 yield context.at_experiment(message, "spec", "strategy", "actions", action, i)
 
 
