@@ -70,6 +70,7 @@ def rules(
     name: str = "m",
     policy: str = "iter8",
     sending: dict[str, Any] | None = None,
+    scrape: float | None = None,
     **spec: Any,
 ) -> list[str]:
     """Return the ids of the rules that fire, those of the policy left out."""
@@ -83,7 +84,8 @@ def rules(
     bundle, problems = assemble(documents, {})
     assert problems == []
     verify = Verify.model_validate(sending) if sending else None
-    changes = {"policy": Policy(name=policy), "verify": verify}
+    changes: dict[str, Any] = {"policy": Policy(name=policy), "verify": verify}
+    changes |= {} if scrape is None else {"prometheus": {"scrape_interval": scrape}}
     bundle = bundle and bundle.model_copy(update=changes)
     found = lint(Loaded(bundle, (), documents))
     return sorted({f.rule for f in found if f.rule not in ("V9", "V26", "D30", "V28")})
@@ -220,6 +222,15 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Notes": ({"others": (virtual_service(100, 0, ownerReferences=[
                   {"kind": "Canary", "name": "c", "controller": True}]),)},
               {"others": (virtual_service(100, 0),)}),
+    "Bare": ({"query": f"sum(rate(x{{{S}}}[60]))"}, {"query": f"sum(rate(x{{{S},a='[1]'}}[60s]))"}),
+    "Bare step": ({"query": f"max_over_time(rate(x{{{S}}}[60s])[5m:30])"},
+                  {"query": f"max_over_time(rate(x{{{S}}}[60s])[5m:30s])"}),
+    "Narrow": ({"query": f"sum(rate(x{{{S}}}[29s]))", "policy": "evidence"},
+               {"query": f"sum(rate(x{{{S}}}[30s]))", "policy": "evidence"}),
+    "Narrow by supposed scrapes": ({"query": f"sum(rate(x{{{S}}}[29s]))"},
+                                   {"query": f"max_over_time(x{{{S}}}[29s])"}),
+    "Window": ({"query": f"sum(rate(x{{{S}}}[39s]))", "scrape": 20},
+               {"query": f"sum(rate(x{{{S}}}[39s]))", "scrape": 20, "policy": "evidence"}),
     "Unit": ({"query": f"sum(rate(x{{{S}}}[$elapsedTime]))"},
              {"query": f"sum(rate(x{{{S}}}[${{elapsedTime}}s]))"}),
     "Jq": ({"provider": "newrelic", "jqExpression": ".data.result[0].value[1] | tonumber"},

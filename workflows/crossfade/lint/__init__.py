@@ -14,6 +14,7 @@ from crossfade.lint import (  # the import registers their rules
     queries,
     sources,
     twice,
+    windows,
 )
 from crossfade.lint.rule import RULES, Context, Rule
 from crossfade.spec.rollout import Bundle
@@ -31,6 +32,7 @@ __all__ = [
     "queries",
     "sources",
     "twice",
+    "windows",
 ]
 
 
