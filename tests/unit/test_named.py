@@ -185,6 +185,20 @@ def test_a_condition_that_there_is_not_is_told_of(
     assert [f.message for f in found(example, "task")] == ([message] if message else [])
 
 
+def test_a_promotion_that_nothing_can_prove_is_told_of(example: Path) -> None:
+    assert found(example, "Verify") == []
+
+    rollout = yaml.safe_load((example / "rollout.yaml").read_text())
+    del rollout["spec"]["load"]
+    (example / "rollout.yaml").write_text(yaml.safe_dump(rollout))
+
+    [finding] = found(example, "Verify")
+    assert shown(finding) == ("rollout", line_of(example, "rollout", "promote:"))
+    del rollout["spec"]["promote"]
+    (example / "rollout.yaml").write_text(yaml.safe_dump(rollout))
+    assert found(example, "Verify") == []
+
+
 def test_rights_are_printed_for_the_policy_that_is_asked_for(
     example: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
