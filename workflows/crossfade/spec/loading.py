@@ -45,14 +45,20 @@ def load(paths: Sequence[Path], *, substitutions: Mapping[str, str] | None = Non
             documents += more
     bundle, problems = assemble(documents, dict(substitutions or {}))
     findings += found
-    if any(f.severity is Severity.ERROR for f in findings):
-        # what could not be read is not reported a second time as missing
-        problems = [f for f in problems if f.rule != "experiment" or bundle is not None]
-    if any(f.severity is Severity.ERROR and f.rule == "file" for f in findings):
-        problems = [f for f in problems if f.rule != "metrics"]
+    problems = _not_yet_told(problems, findings, whole=bundle is not None)
     unique = tuple(dict.fromkeys([*findings, *problems]))
     broken = any(f.severity is Severity.ERROR for f in unique)
     return Loaded(None if broken else bundle, unique, tuple(documents))
+
+
+def _not_yet_told(
+    problems: Sequence[Finding], findings: Sequence[Finding], *, whole: bool
+) -> list[Finding]:
+    """Return the problems without what is only missing because it could not be read."""
+    errors = {f.rule for f in findings if f.severity is Severity.ERROR}
+    told = {"experiment"} if errors and not whole else set()
+    told |= {"metrics"} if "file" in errors else set()
+    return [f for f in problems if f.rule not in told]
 
 
 def document_findings(document: Document) -> list[Finding]:
