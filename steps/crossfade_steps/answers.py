@@ -8,22 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from enum import StrEnum
 from functools import cache
 from typing import Any
 
 import jq
 
 from crossfade.errors import SpecError
+from crossfade.spec.prometheus import SeveralSeries
 from crossfade.verdict import Reading
 from crossfade_steps.asking import excerpt
-
-
-class SeveralSeries(StrEnum):
-    """What to do when a query gives several series: take the first with a warning, or refuse."""
-
-    FIRST = "first"
-    REFUSE = "refuse"
 
 
 def number(raw: Any, *, what: str = "the value") -> tuple[float | None, str]:

@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import requests
-from pydantic import BaseModel, ConfigDict, Field
 from requests.adapters import HTTPAdapter
 from requests.utils import requote_uri
 from urllib3.exceptions import NewConnectionError
@@ -21,6 +20,7 @@ from urllib3.util.retry import Retry
 
 from crossfade.errors import CrossfadeError, SpecError
 from crossfade.spec.metric import AuthType, Metric
+from crossfade.spec.prometheus import HttpSettings
 from crossfade.spec.urls import is_http, masked, split
 from crossfade.verdict import Reading
 
@@ -31,17 +31,6 @@ EXCERPT = 256
 SHORTEST_SECRET, HIDDEN, CUT = 4, "***", "..."
 _HEX = re.compile("%[0-9A-F]{2}")
 RETRIED = (408, 429, 500, 502, 503, 504)
-
-
-class HttpSettings(BaseModel):
-    """How to talk to a metric store; times in seconds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    timeout: float = Field(default=5.0, gt=0, le=60)
-    retries: int = Field(default=2, ge=0, le=10)
-    most_retry_after: int = Field(default=5, ge=0, le=60)
-    verify_tls: bool | str = True
 
 
 def no_secrets(name: str) -> Mapping[str, str]:

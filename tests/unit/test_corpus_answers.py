@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from crossfade_steps.answers import SeveralSeries, jq_reading, prometheus_reading
+from crossfade.spec.prometheus import SeveralSeries
+from crossfade_steps.answers import jq_reading, prometheus_reading
 
 PROMETHEUS = {
     "error-with-http-200.json": (None, "some error msg"),

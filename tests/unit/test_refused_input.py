@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic.alias_generators import to_camel
 from rig import Rig, bundle
 
 from crossfade import record
@@ -21,7 +22,7 @@ from crossfade.cli.output import out
 from crossfade.errors import BackendError, Finding
 from crossfade.report.describe import describe
 from crossfade.report.page import page
-from crossfade.spec.rollout import PROMETHEUS
+from crossfade.spec.rollout import Bundle, Rollout
 from crossfade.verdict import Outcome
 from crossfade_steps.embedded.local import wait_for
 from crossfade_steps.loop import conduct
@@ -98,14 +99,18 @@ def test_a_metric_and_a_manifest_in_the_rollout_are_judged(example: Path) -> Non
     ("changes", "message"),
     [
         ({"load": [{}]}, "exactly one of file, fortio and feedback"),
-        ({"prometheus": {"scrape_interval": -5}}, "scrape_interval -5: expected seconds"),
+        ({"prometheus": {"scrape_interval": -5}}, "scrape_interval: expected seconds"),
+        ({"prometheus": {"scrape_interval": 0}}, "scrape_interval: expected seconds"),
         ({"prometheus": {"scrape_interval": float("nan")}}, "expected seconds"),
         ({"prometheus": {"scrape_interval": ["x"]}}, "expected seconds"),
-        ({"prometheus": {"scrape_interval": "soon"}}, "'soon', expected a duration"),
-        ({"prometheus": {"latency": -1}}, "latency -1: expected seconds"),
-        ({"prometheus": {"latency": "late"}}, "'late', expected a duration"),
-        ({"prometheus": {"urll": "http://p"}}, "urll is no setting, expected url"),
+        ({"prometheus": {"scrape_interval": "soon"}}, "500ms or 1m, got 'soon'"),
+        ({"prometheus": {"scrapeInterval": "15 seconds"}}, "500ms or 1m, got '15 seconds'"),
+        ({"prometheus": {"latency": -1}}, "latency: expected seconds"),
+        ({"prometheus": {"latency": "late"}}, "500ms or 1m, got 'late'"),
+        ({"prometheus": {"urll": "http://p"}}, "unknown field urll"),
         ({"prometheus": {"timeout": "abc"}}, "spec.prometheus.timeout"),
+        ({"prometheus": {"timeout": 61}}, "less than or equal to 60"),
+        ({"prometheus": {"scrapeInterval": 2, "scrape_interval": 3}}, "are one setting"),
     ],
 )
 def test_what_the_rollout_says_of_its_surroundings_is_checked(
@@ -129,8 +134,53 @@ def test_a_scrape_interval_may_be_written_as_prometheus_writes_it(
     assert whole.prometheus["latency"] == seconds
 
 
-def test_the_settings_of_prometheus_are_those_that_its_source_knows() -> None:
-    assert set(PROMETHEUS) == set(Settings.model_fields)
+@pytest.mark.parametrize("camel", [True, False])
+def test_the_settings_of_prometheus_are_written_like_the_rest_or_as_before(
+    example: Path, camel: bool
+) -> None:
+    own = {"scrape_interval": "2s", "latency": 0, "most_retry_after": 3, "verify_tls": "ca.crt",
+           "several_series": "refuse", "timeout": 5, "retries": 1, "url": "http://p"}  # fmt: skip
+    written = {to_camel(name): value for name, value in own.items()} if camel else own
+
+    edited(example, "rollout", lambda rollout: rollout["spec"].update(prometheus=written))
+    whole = read([example]).bundle
+
+    assert whole is not None
+    assert whole.prometheus == {**own, "scrape_interval": 2}
+    again = Bundle.from_json(whole.to_json())
+    assert again.digest == whole.digest
+    assert Settings.model_validate(again.prometheus).several_series == "refuse"
+
+
+def test_a_setting_of_prometheus_is_told_at_its_line(example: Path) -> None:
+    found = edited(example, "rollout", lambda r: r["spec"]["prometheus"].update(retries=99))
+
+    [finding] = found
+    lines = (example / "rollout.yaml").read_text().splitlines()
+    assert "retries: 99" in lines[finding.line - 1]
+
+
+def test_the_schema_describes_the_settings_of_prometheus() -> None:
+    schema = Rollout.model_json_schema(by_alias=True)["$defs"]["PrometheusSettings"]
+
+    known = schema["properties"]
+    assert {"url", "scrapeInterval", "latency", "mostRetryAfter"} <= set(known)
+    assert {name for name, own in known.items() if own.get("deprecated")} == {
+        "scrape_interval", "most_retry_after", "verify_tls", "several_series",
+    }  # fmt: skip
+
+
+def test_settings_that_travelled_before_keep_their_bytes(example: Path) -> None:
+    """A workflow of an earlier release carries them as they were written, under its digest."""
+    whole = read([example]).bundle
+    assert whole is not None
+    data = json.loads(whole.to_json())
+    data["prometheus"] = {"scrape_interval": 2.0, "timeout": 5, "retries": 1, "verify_tls": True}
+
+    again = Bundle.from_json(json.dumps(data))
+
+    assert json.loads(again.to_json())["prometheus"] == data["prometheus"]
+    assert '"scrape_interval":2.0,"timeout":5' in again.to_json()
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ import requests
 from crossfade.errors import SpecError
 from crossfade.spec.interpolation import interpolate
 from crossfade.spec.metric import Method
+from crossfade.spec.prometheus import HttpSettings
 from crossfade.verdict import Reading
 from crossfade_steps.answers import jq_reading, program
 from crossfade_steps.asking import (
-    HttpSettings,
     KeyTemplate,
     Secrets,
     checked_url,

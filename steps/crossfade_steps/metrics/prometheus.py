@@ -21,14 +21,13 @@ from crossfade.counting import SCRAPE_SECONDS
 from crossfade.errors import BackendError, SpecError
 from crossfade.spec.interpolation import interpolate
 from crossfade.spec.metric import Metric
+from crossfade.spec.prometheus import PrometheusSettings
 from crossfade.verdict import Reading
 from crossfade_steps.answers import (
-    SeveralSeries,
     jq_reading,
     prometheus_reading,
 )
 from crossfade_steps.asking import (
-    HttpSettings,
     Secrets,
     checked_url,
     credentials,
@@ -50,17 +49,7 @@ SPARSE = 1.5
 OK = 200
 
 
-class Settings(HttpSettings):
-    """``url`` replaces the host of every metric's urlTemplate; the rest is HTTP.
-
-    ``latency`` is how long after a scrape the store answers with it (seconds): windows end so much
-    earlier, and are given.
-    """
-
-    url: str | None = None
-    scrape_interval: float | None = None
-    latency: float | None = None
-    several_series: SeveralSeries = SeveralSeries.FIRST
+Settings = PrometheusSettings
 
 
 class _Keeping(requests.Session):

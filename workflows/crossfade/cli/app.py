@@ -154,11 +154,11 @@ def doctor(
 
 
 @app.command()
-def rights(paths: Paths, settings: Settings = None) -> None:
+def rights(paths: Paths, settings: Settings = None, policy: PolicyName = None) -> None:
     """Print the Roles that the rollout's service account needs, one for each namespace."""
     from crossfade.cli.rights import run
 
-    run(paths, settings or [])
+    run(paths, settings or [], policy)
 
 
 @app.command()

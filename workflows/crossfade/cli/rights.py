@@ -11,7 +11,7 @@ from crossfade.cli.loading import bundle_of, read
 from crossfade.rights import rights
 
 
-def run(paths: Sequence[Path], settings: Sequence[str]) -> None:
+def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None) -> None:
     """Print the Roles and RoleBindings as YAML, ready for ``kubectl apply -f -``."""
-    bundle = bundle_of(read(paths, settings), despite=["E1"])
+    bundle = bundle_of(read(paths, settings, policy), despite=["E1"])
     print(yaml.safe_dump_all(rights(bundle), sort_keys=False), end="")

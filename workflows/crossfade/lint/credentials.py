@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from crossfade.errors import Severity
 from crossfade.lint.rule import Context, Place, rule
 from crossfade.spec.interpolation import placeholders
+from crossfade.spec.metric import AuthType
 from crossfade.spec.requests import (
     asks_for_feedback,
     elsewhere,
@@ -16,7 +17,7 @@ from crossfade.spec.requests import (
 )
 from crossfade.spec.rollout import FeedbackLoad, FortioLoad, Verify
 from crossfade.spec.secrets import keys_in
-from crossfade.spec.source import Path
+from crossfade.spec.source import Document, Path
 from crossfade.spec.urls import userinfo
 
 SECRET_WORDS = ("authorization", "key", "token", "password", "secret")
@@ -94,6 +95,7 @@ def _senders(context: Context) -> Iterator[tuple[Path, Sender]]:
 )
 def unfilled_key(context: Context) -> Iterator[Place]:
     """Find ``${key}`` without a ``secret``, and a load's Secret that its Job could not reach."""
+    yield from _unfilled_metrics(context)
     own = context.bundle.namespace
     for path, sender in _senders(context):
         keys = keys_in(sender.headers.values())
@@ -106,15 +108,54 @@ def unfilled_key(context: Context) -> Iterator[Place]:
             yield Place(context.rollout_document, (*path, "secret"), message)
 
 
+def _unfilled_metrics(context: Context) -> Iterator[Place]:
+    """Find metrics that would fail each time they are asked: their headers are never filled."""
+    for key, metric in context.bundle.metrics.items():
+        if metric.spec.secret is not None or metric.spec.mock:
+            continue
+        for i, header in enumerate(metric.spec.header_templates):
+            for name in keys_in([header.value]):
+                message = f"metric {key}: {name} in header {header.name}, but no secret is named"
+                path = ("spec", "headerTemplates", i)
+                yield Place(context.metric_document(key), path, message)
+
+
+@rule(
+    "Auth",
+    "authType Basic without a Secret: the store is asked without a credential",
+    "name a Secret under secret, with the keys username and password",
+)
+def auth_without_secret(context: Context) -> Iterator[Place]:
+    """Find metrics that say how they authenticate, and not as whom; other types have headers."""
+    for key, metric in context.bundle.metrics.items():
+        spec = metric.spec
+        if spec.auth_type is AuthType.BASIC and spec.secret is None and not spec.mock:
+            message = f"metric {key}: authType {spec.auth_type} without secret"
+            yield Place(context.metric_document(key), ("spec", "authType"), message)
+
+
 @rule(
     "Verify",
     "no request is known that a promotion can be proven with",
     "write spec.verify: its url, payload and headers, with secret for what is in a Secret",
 )
 def unknown_request(context: Context) -> Iterator[Place]:
-    """Find Jobs whose request holds what only their own pod is given."""
+    """Find promotions that nothing can prove, and Jobs whose request only their own pod knows."""
     if proving_request(context.bundle) is not None:
         return
+    yield from _unknown_jobs(context)
+    if context.bundle.promote and not any(map(_predicts, context.find("Job"))):
+        message = "neither verify nor a load that predicts: no answer proves the promotion"
+        yield Place(context.rollout_document, ("spec", "promote"), message)
+
+
+def _predicts(job: Document) -> bool:
+    """Return whether a Job asks for predictions, be it by a URL that is still to be put in."""
+    words = fortio_command(job.data) or []
+    return bool(words) and not asks_for_feedback(words[-1])
+
+
+def _unknown_jobs(context: Context) -> Iterator[Place]:
     for document in context.find("Job"):
         data: Mapping[str, object] = document.data
         words = fortio_command(data) or [""]

@@ -10,7 +10,9 @@ from crossfade.errors import Severity, SpecError
 from crossfade.lint.rule import Context, Place, rule
 from crossfade.lint.shapes import shapes
 from crossfade.spec.experiment import TestingPattern, qualified
+from crossfade.spec.interpolation import ELAPSED, placeholders
 from crossfade.spec.requests import request_rate
+from crossfade.spec.rollout import Bundle
 from crossfade.spec.urls import split
 
 SMALLEST_SHARE = 0.05
@@ -59,6 +61,8 @@ def reward_without_ends(context: Context) -> Iterator[Place]:
         return
     key = qualified(criteria.rewards[0].metric, context.experiment.namespace)
     shape = shapes(bundle).get(key)
+    if shape is None and _unfilled(bundle, key):
+        return  # its query is not known: a placeholder without a value is another finding
     try:
         comparable = policies.comparable(bundle.policy, shape)
     except SpecError:
@@ -84,6 +88,13 @@ def jq_hides_counts(context: Context) -> Iterator[Place]:
         if spec.provider == "prometheus" and not spec.mock and not asked.metric.plain:
             place = asked.place(f"jq {spec.jq_expression!r} leaves a bare value, not statistical")
             yield Place(place.document, ("spec", "jqExpression"), place.message)
+
+
+def _unfilled(bundle: Bundle, key: str) -> bool:
+    """Return whether the baseline lacks a variable that a metric's query asks for."""
+    metric, baseline = bundle.metrics.get(key), bundle.experiment.versions[0]
+    known = {"name", ELAPSED, *(variable.name for variable in baseline.variables if variable.value)}
+    return metric is not None and bool({*placeholders(metric.query or "")} - known)
 
 
 def _under_two_scrapes(context: Context) -> Iterator[Place]:
@@ -152,8 +163,8 @@ def shell_action(context: Context) -> Iterator[Place]:
     """Actions with commands are never run: ``promote`` replaces them."""
     for action, tasks in (context.experiment.spec.strategy.actions or {}).items():
         for i, task in enumerate(tasks or ()):
-            if task.task in ("common/exec", "common/bash"):
-                message = f"{action}[{i}] ({task.task}) is never run"
+            if task.task in ("common/exec", "common/bash") or task.run is not None:
+                message = f"{action}[{i}] ({task.task or 'run'}) is never run"
                 yield context.at_experiment(message, "spec", "strategy", "actions", action, i)
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from crossfade.errors import Finding, Severity
 from crossfade.lint.promql import Query, parse
-from crossfade.spec.experiment import Experiment
+from crossfade.spec.experiment import Experiment, Version
 from crossfade.spec.metric import Metric
 from crossfade.spec.rollout import Bundle
 from crossfade.spec.source import Document, Loaded, Path, look
@@ -127,6 +127,12 @@ class Context:
                 if f"{own}/{document.name}" == key:
                     return document
         return Document("", {})
+
+    def placed_versions(self) -> Iterator[tuple[Path, Version]]:
+        """Yield every version with its place in the experiment's document, the baseline first."""
+        own: Path = ("spec", "versionInfo")
+        for i, version in enumerate(self.experiment.versions):
+            yield (*own, *(("baseline",) if i == 0 else ("candidates", i - 1))), version
 
     def find(self, kind: str) -> Iterator[Document]:
         """Yield the documents of a kind."""

@@ -161,7 +161,7 @@ def unsafe(experiment: Experiment) -> tuple[Finding, ...]:
 
 
 def _warning(rule: str, message: str) -> Finding:
-    return Finding(Severity.WARNING, rule, f"policy iter8: {message}", field="spec.policy")
+    return Finding(Severity.WARNING, rule, f"policy iter8: {message}")
 
 
 def _moves(experiment: Experiment) -> bool:

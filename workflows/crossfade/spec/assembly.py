@@ -16,7 +16,8 @@ from crossfade.spec.experiment import Experiment
 from crossfade.spec.folder import sort_out
 from crossfade.spec.metric import Metric
 from crossfade.spec.rollout import Bundle, JobLoad, Manifest, Rollout, RolloutSpec
-from crossfade.spec.source import Document
+from crossfade.spec.source import Document, look
+from crossfade.spec.source import Path as FieldPath
 from crossfade.spec.validation import validate
 
 Found = tuple[Document, Experiment]
@@ -95,38 +96,52 @@ def _metrics(
     documents: Sequence[Document],
     rollout: Rollout | None,
 ) -> tuple[dict[str, Metric], list[Finding]]:
-    known = _known_metrics(documents, rollout, experiment.namespace)
+    known, broken = _known_metrics(documents, rollout, experiment.namespace)
     metrics: dict[str, Metric] = {}
     findings: list[Finding] = []
-    wanted = list(experiment.metric_references())
-    for key in wanted:
-        metric = known.get(key) or builtin(key)
+    wanted = {key: (document, path) for key, path in experiment.metric_places().items()}
+    queue = list(wanted)
+    for key in queue:
+        if key in broken:  # it is defined, and wrong
+            findings += broken[key]
+            continue
+        source, metric = known.get(key, (Document("", {}), builtin(key)))
         if metric is None:
-            findings.append(_missing(document, key, known))
+            findings.append(_missing(*wanted[key], key, [*known, *broken]))
             continue
         metrics[key] = metric
         size = metric.sample_size_key(experiment.namespace)
         if size is not None and size not in wanted:
-            wanted.append(size)
+            wanted[size] = (source, ("spec", "sampleSize"))
+            queue.append(size)
     return metrics, findings
 
 
 def _known_metrics(
     documents: Sequence[Document], rollout: Rollout | None, namespace: str
-) -> dict[str, Metric]:
+) -> tuple[dict[str, tuple[Document, Metric]], dict[str, list[Finding]]]:
+    """Return the metrics with their documents, and what is wrong with those that are none."""
     inline = [m for m in rollout.spec.metrics if isinstance(m, dict)] if rollout else []
-    sources = [*documents, *(Document("", data) for data in inline)]
-    models = [validate(d, Metric)[0] for d in sources if d.kind == "Metric"]
-    return {model.key(namespace): model for model in models if model is not None}
+    known: dict[str, tuple[Document, Metric]] = {}
+    broken: dict[str, list[Finding]] = {}
+    read = [document.data for document in documents]
+    extra = [Document("", data) for data in inline if data not in read]
+    for document in (d for d in (*documents, *extra) if d.kind == "Metric"):
+        model, findings = validate(document, Metric)
+        if model is not None:
+            known[model.key(namespace)] = document, model
+        else:
+            place = look(document.data, ("metadata", "namespace")) or namespace
+            broken[f"{place}/{document.name}"] = findings
+    return known, {key: findings for key, findings in broken.items() if key not in known}
 
 
-def _missing(document: Document, key: str, known: Mapping[str, Metric]) -> Finding:
+def _missing(document: Document, path: FieldPath, key: str, known: Sequence[str]) -> Finding:
     name = key.partition("/")[2]
     near = difflib.get_close_matches(key, known, n=1)
     near += [other for other in known if other.partition("/")[2] == name]
     hint = f"did you mean {near[0]}" if near else f"metrics given: {', '.join(known) or 'none'}"
     message = f"metric {key} is not defined in what was given"
-    path = ("spec", "criteria")
     return document.finding(Severity.ERROR, "metrics", message, path=path, hint=hint)
 
 

@@ -193,14 +193,22 @@ class Experiment(Model, extra="ignore"):
 
     def metric_references(self) -> tuple[str, ...]:
         """Return every metric that the criteria name as ``namespace/name``, without repeats."""
+        return tuple(self.metric_places())
+
+    def metric_places(self) -> dict[str, tuple[str | int, ...]]:
+        """Return where the criteria first name each metric, by ``namespace/name``."""
         criteria = self.spec.criteria
-        names = [
-            *([criteria.request_count] if criteria.request_count else []),
-            *(reward.metric for reward in criteria.rewards),
-            *criteria.indicators,
-            *(objective.metric for objective in criteria.objectives),
-        ]
-        return tuple(dict.fromkeys(qualified(name, self.namespace) for name in names))
+        named: list[tuple[str, tuple[str | int, ...]]] = []
+        if criteria.request_count:
+            named.append((criteria.request_count, ("requestCount",)))
+        named += [(r.metric, ("rewards", i, "metric")) for i, r in enumerate(criteria.rewards)]
+        named += [(name, ("indicators", i)) for i, name in enumerate(criteria.indicators)]
+        named += [(o.metric, ("objectives", i, "metric"))
+                  for i, o in enumerate(criteria.objectives)]  # fmt: skip
+        found: dict[str, tuple[str | int, ...]] = {}
+        for name, path in named:
+            found.setdefault(qualified(name, self.namespace), ("spec", "criteria", *path))
+        return found
 
 
 def qualified(name: str, namespace: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from crossfade.errors import Finding, Severity
@@ -44,12 +45,20 @@ def load(paths: Sequence[Path], *, substitutions: Mapping[str, str] | None = Non
             documents += more
     bundle, problems = assemble(documents, dict(substitutions or {}))
     findings += found
-    if any(f.severity is Severity.ERROR for f in findings):
-        # what could not be read is not reported a second time as missing
-        problems = [f for f in problems if f.rule != "experiment" or bundle is not None]
+    problems = _not_yet_told(problems, findings, whole=bundle is not None)
     unique = tuple(dict.fromkeys([*findings, *problems]))
     broken = any(f.severity is Severity.ERROR for f in unique)
     return Loaded(None if broken else bundle, unique, tuple(documents))
+
+
+def _not_yet_told(
+    problems: Sequence[Finding], findings: Sequence[Finding], *, whole: bool
+) -> list[Finding]:
+    """Return the problems without what is only missing because it could not be read."""
+    errors = {f.rule for f in findings if f.severity is Severity.ERROR}
+    told = {"experiment"} if errors and not whole else set()
+    told |= {"metrics"} if "file" in errors else set()
+    return [f for f in problems if f.rule not in told]
 
 
 def document_findings(document: Document) -> list[Finding]:
@@ -139,15 +148,37 @@ def read_named(document: Document, rollout: Rollout) -> tuple[list[Document], li
     folder = Path(document.file).parent
     documents: list[Document] = []
     findings: list[Finding] = []
-    for name in dict.fromkeys(_names(rollout)):
+    named = dict[str, FieldPath]()
+    for name, path in _names(rollout):
+        named.setdefault(name, path)
+    for name, path in named.items():
         if "://" in name:
             message = f"{name}: a URL is never fetched, expected a file beside the rollout"
-            findings.append(document.finding(Severity.ERROR, "file", message, path=("spec",)))
-            continue
-        read, problems = read_file(folder / name)
-        documents += read
-        findings += problems
+            findings.append(document.finding(Severity.ERROR, "file", message, path=path))
+        elif _is_absent(folder / name):
+            near = difflib.get_close_matches(name, [p.name for p in _files_in(folder)], n=1)
+            findings.append(document.finding(
+                Severity.ERROR, "file", f"{name} cannot be read: there is no such file", path=path,
+                hint=f"did you mean {near[0]}" if near else ""))  # fmt: skip
+        else:
+            read, problems = read_file(folder / name)
+            documents += read
+            findings += problems
     return documents, findings
+
+
+def _is_absent(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except (OSError, ValueError):  # reading it tells why
+        return False
+
+
+def _files_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def inline_documents(rollout: Document) -> list[Document]:
@@ -167,13 +198,21 @@ def _at(document: Document, path: FieldPath) -> Document:
     return Document(document.file, look(document.data, path), lines, inline=True)
 
 
-def _names(rollout: Rollout) -> list[str]:
+def _names(rollout: Rollout) -> Iterator[tuple[str, FieldPath]]:
+    """Yield every file that a rollout names, and where."""
     spec = rollout.spec
-    sources = [spec.experiment, *spec.metrics, *spec.deploy]
-    sources += [load.file for load in spec.load if load.file]
-    for promote in spec.promote.values():
-        sources += [promote] if isinstance(promote, str) else list(promote)
-    return [source for source in sources if isinstance(source, str)]
+    sources: list[tuple[object, FieldPath]] = [(spec.experiment, ("experiment",))]
+    sources += [(own, ("metrics", i)) for i, own in enumerate(spec.metrics)]
+    sources += [(own, ("deploy", i)) for i, own in enumerate(spec.deploy)]
+    sources += [(load.file, ("load", i, "file")) for i, load in enumerate(spec.load) if load.file]
+    for version, own in spec.promote.items():
+        if isinstance(own, str):
+            sources.append((own, ("promote", version)))
+        else:
+            sources += [(one, ("promote", version, i)) for i, one in enumerate(own)]
+    for source, path in sources:
+        if isinstance(source, str):
+            yield source, ("spec", *path)
 
 
 def _read(paths: Sequence[Path]) -> tuple[list[Document], list[Finding]]:

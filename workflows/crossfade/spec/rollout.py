@@ -8,58 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from crossfade.errors import SpecError
 from crossfade.spec.base import Model
-from crossfade.spec.durations import seconds
 from crossfade.spec.experiment import Experiment, Metadata
 from crossfade.spec.metric import Metric
 from crossfade.spec.names import AccountName, ImageName, NamespaceName
+from crossfade.spec.prometheus import PrometheusSettings, plain
 from crossfade.spec.secrets import SecretName
 from crossfade.spec.urls import HttpUrl
 
 Manifest = dict[str, Any]
-PROMETHEUS = ("url", "scrape_interval", "latency", "several_series", "timeout", "retries",
-              "most_retry_after", "verify_tls")  # fmt: skip
-
-
-def _prometheus(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings with times of the store in seconds: ``2``, ``2s``, ``1m``."""
-    unknown = sorted(set(given) - set(PROMETHEUS))
-    if unknown:
-        raise ValueError(f"{', '.join(unknown)} is no setting, expected {', '.join(PROMETHEUS)}")
-    times = {"scrape_interval": False, "latency": True}  # whether it may be 0
-    return given | {name: _time(name, given[name], zero=zero) for name, zero in times.items()
-                    if given.get(name) is not None}  # fmt: skip
-
-
-def _time(name: str, value: Any, *, zero: bool) -> float:
-    if isinstance(value, str):
-        return _interval(name, value.strip(), zero=zero)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < math.inf or not (value or zero):
-        raise ValueError(f"{name} {value!r}: expected seconds, such as 2 or 2s")
-    return cast(float, value)
-
-
-def _interval(name: str, text: str, *, zero: bool) -> float:
-    """Return seconds of a text: ``2.5``, ``500ms``, ``2s``, ``1m``."""
-    number, unit = text.removesuffix("ms"), 0.001 if text.endswith("ms") else 1.0
-    if re.fullmatch(r"\d+(\.\d+)?", number) and (float(number) > 0 or zero):
-        return float(number) * unit
-    try:
-        return seconds(text, where=name)
-    except SpecError as error:
-        raise ValueError(str(error)) from None
-
-
-Prometheus = Annotated[dict[str, Any], AfterValidator(_prometheus)]
+Prometheus = Annotated[dict[str, Any], BeforeValidator(plain)]
+"""Settings of Prometheus as they travel: those that are set, by their names in Python."""
 
 
 class Loop(StrEnum):
@@ -167,7 +131,7 @@ class RolloutSpec(Model):
     policy: Policy = Policy()
     loop: Loop = Loop.NODES
     approval: Approval = Approval.NONE
-    prometheus: Prometheus = {}
+    prometheus: PrometheusSettings = PrometheusSettings()
     models: dict[str, str] = {}
     image: ImageName | None = None
     service_account: AccountName | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 
@@ -21,6 +22,23 @@ KNOWN = frozenset(
         "gitops/helmex-update",
     }
 )
+CONDITIONS = ("WinnerFound", "CandidateWon")
+# an `if` is an expression of antonmedv/expr over the Experiment; these it brings itself
+_OPERATORS = (
+    "not",
+    "and",
+    "or",
+    "in",
+    "len",
+    "all",
+    "none",
+    "any",
+    "one",
+    "filter",
+    "map",
+    "count",
+)
+_CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _CLAUSE = re.compile(r"@<(.*?)(?:>@|$)", re.DOTALL)
 _PIPELINE = re.compile(r'^-?\s*(?:\.[\w.]*|\w+\s+\.[\w.]*|"[^"]*"|\s)+(?:"[^"]*"\s*)?-?$')
 _URL = re.compile(r"^\s*https?://\S+\s*$")
@@ -41,6 +59,9 @@ def _task(document: Document, experiment: Experiment, task: Task, path: Path) ->
         hint = "the task after it lost its if" if task.if_ and not task.task else ""
         message = f"{where} has {what}, expected exactly one"
         yield document.finding(Severity.ERROR, "task", message, path=path, hint=hint)
+    for name in _CALL.findall(task.if_ or ""):
+        if name not in (*CONDITIONS, *_OPERATORS):
+            yield _unknown_condition(document, name, path)
     if task.task is not None and task.task not in KNOWN:
         yield _unsupported(document, task.task, path)
     if task.run is not None:
@@ -49,6 +70,13 @@ def _task(document: Document, experiment: Experiment, task: Task, path: Path) ->
         yield from _collect(document, experiment, task, path)
     if task.task == "common/readiness":
         yield from _readiness(document, task, path)
+
+
+def _unknown_condition(document: Document, name: str, path: Path) -> Finding:
+    near = difflib.get_close_matches(name, CONDITIONS, n=1)
+    hint = f"did you mean {near[0]}()" if near else f"there are {', '.join(CONDITIONS)}"
+    message = f"{path[-2]}[{path[-1]}].if asks for {name}(), which is no condition"
+    return document.finding(Severity.WARNING, "task", message, path=(*path, "if"), hint=hint)
 
 
 def _unsupported(document: Document, name: str, path: Path) -> Finding:
