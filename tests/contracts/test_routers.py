@@ -213,6 +213,30 @@ def test_a_rule_that_is_put_first_keeps_its_weights_and_ours_are_found(case: Cas
     assert [each["weight"] for each in listed] == [60, 40]
 
 
+def test_a_fence_lets_no_earlier_write_through_and_changes_nothing(case: Case) -> None:
+    before = case.stored()
+    version = str(before["metadata"]["resourceVersion"])
+    late = [{"op": "test", "path": "/metadata/resourceVersion", "value": version},
+            {"op": "add", "path": "/metadata/labels", "value": {"late": "yes"}}]  # fmt: skip
+
+    case.router.fence(case.router.read())
+
+    with pytest.raises(Conflict):
+        case.store.patch(case.key, late)
+    after = case.stored()
+    assert after["spec"] == before["spec"]
+    for name in ("labels", "annotations", "generation"):
+        assert after["metadata"].get(name) == before["metadata"].get(name)
+
+
+def test_a_fence_is_for_the_weights_that_were_read(case: Case) -> None:
+    state = case.router.read()
+    case.write(40)
+
+    with pytest.raises(Conflict, match="changed since"):
+        case.router.fence(state)
+
+
 def zeroed(node: Any) -> Any:
     """Return a spec with every weight 0, as somebody sets who takes all versions out."""
     if isinstance(node, dict):

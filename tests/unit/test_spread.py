@@ -9,10 +9,13 @@ import pytest
 
 from crossfade.errors import BackendError, Conflict, SpecError, Unsettled
 from crossfade.spec.experiment import Experiment
+from crossfade.verdict import Outcome
 from crossfade_steps import routers
+from crossfade_steps.cluster.lease import LeasedObjects
 from crossfade_steps.embedded.store import Store
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.routers.spread import SpreadRouter
+from crossfade_steps.run import Stopped
 
 GROUP = "networking.istio.io"
 
@@ -206,3 +209,20 @@ def test_a_split_that_reads_back_wrong_is_put_back(store: Flaky) -> None:
 def test_a_version_without_a_place_is_refused_by_name(store: Flaky) -> None:
     with pytest.raises(SpecError, match="c without a weightObjRef"):
         SpreadRouter(experiment(last=False), store)
+
+
+def test_the_lease_is_looked_at_before_each_object_of_a_split(store: Flaky) -> None:
+    looks: list[int] = []
+
+    class Lost:
+        def hold(self) -> None:
+            looks.append(len(store.totals))
+            if len(looks) == 3:
+                raise Stopped(Outcome.CONTESTED, "lost")
+
+    lease: Any = Lost()
+    router = SpreadRouter(experiment(), LeasedObjects(store, lease))
+    with pytest.raises(Stopped):
+        router.write(router.read(), {"a": 50, "b": 30, "c": 20})
+
+    assert looks == [0, 1, 2], "one before each patch, and none is sent after it is lost"

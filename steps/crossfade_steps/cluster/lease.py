@@ -15,7 +15,7 @@ from crossfade.errors import BackendError, Conflict
 from crossfade.spec.names import lock_name
 from crossfade.verdict import Outcome
 from crossfade_steps.cluster.kube import Kube
-from crossfade_steps.ports import Clock, Object, ObjectKey, Router, RouteState
+from crossfade_steps.ports import Clock, Object, ObjectKey, Objects, Router, RouteState
 from crossfade_steps.run import EndedElsewhere, Stopped
 
 SECONDS = 90
@@ -185,6 +185,24 @@ class Leases:
             lease.release()
 
 
+class LeasedObjects:
+    """Objects of which each patch is sent right after a look at the Lease (port ``Objects``).
+
+    The version that a patch tests was read before that look: who marks or takes the Lease and then
+    gives the object another version is never overwritten.
+    """
+
+    def __init__(self, objects: Objects, lease: Lease | Leases) -> None:
+        self._objects, self._lease = objects, lease
+        self.get, self.create = objects.get, objects.create
+        self.apply, self.delete = objects.apply, objects.delete
+
+    def patch(self, key: ObjectKey, operations: Sequence[Mapping[str, Any]]) -> Object:
+        """Patch the object, if this run still is the owner."""
+        self._lease.hold()
+        return self._objects.patch(key, operations)
+
+
 class LeasedRouter:
     """A router that looks at the Lease right before each change (port ``Router``)."""
 
@@ -202,6 +220,11 @@ class LeasedRouter:
         """Bring the weights to these, if this run still is the owner."""
         self._lease.hold()
         return self._router.restore(weights)
+
+    def fence(self, state: RouteState | None) -> None:
+        """Let earlier writes fail that have not arrived, if this run still is the owner."""
+        self._lease.hold()
+        self._router.fence(state)
 
     def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
         """Return each version's destination."""

@@ -33,7 +33,7 @@ from crossfade_steps.clock import SystemClock
 from crossfade_steps.cluster import workflow
 from crossfade_steps.cluster.events import Announced
 from crossfade_steps.cluster.kube import Kube, connect, own_namespace
-from crossfade_steps.cluster.lease import Lease, LeasedRouter, Leases
+from crossfade_steps.cluster.lease import Lease, LeasedObjects, LeasedRouter, Leases
 from crossfade_steps.cluster.readiness import KubeReadiness
 from crossfade_steps.cluster.store import UID, RunStore
 from crossfade_steps.ports import Clock, ObjectKey
@@ -86,9 +86,9 @@ def open_stage(name: str, bundle_text: str, step: str = "") -> Stage:
     bundle = begun(bundle_text, kube, store, ending=step in ENDING)
     kube.namespace = bundle.namespace
     clock, quick = SystemClock(), kube.within(POLL_SECONDS)
-    router = routers.connect(bundle.experiment, kube)
-    routed = router.keys()
+    routed = routers.connect(bundle.experiment, kube).keys()
     lease = Leases([Lease(quick, key, f"{namespace}/{name}", clock) for key in routed])
+    router = routers.connect(bundle.experiment, LeasedObjects(kube, lease))
     followed = quick if step == ITERATE.name else None
     control = Control(RunStore(quick, namespace, name), clock, followed)
     secrets = secrets_of(kube, namespace)

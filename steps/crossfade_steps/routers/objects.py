@@ -19,6 +19,7 @@ from crossfade.routes import (
 )
 from crossfade.spec.experiment import Experiment
 from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
+from crossfade_steps.routers.fence import fence
 
 TRIES = 5
 """How often a write is begun anew when the object changed in some other way (a status)."""
@@ -65,6 +66,20 @@ class ObjectRouter:
     def restore(self, weights: Mapping[str, int]) -> RouteState:
         """Bring the weights to these, also where no split can be read since all are 0."""
         return self._tried(lambda stored, rule: self._patched(stored, rule, weights))
+
+    def fence(self, state: RouteState | None) -> None:
+        """Let every earlier write fail that has not arrived yet; no object needs no fence."""
+        for attempt in range(TRIES):
+            stored = self._objects.get(self._key)
+            if stored is None:
+                return
+            if state is not None:
+                self._require(state, resolve_known(stored, self._references, self._known))
+            try:
+                return fence(self._objects, self._key, stored)
+            except Conflict:
+                if attempt == TRIES - 1:
+                    raise
 
     def _tried(
         self, change: Callable[[Object, Rule], RouteState], state: RouteState | None = None

@@ -23,6 +23,7 @@ from crossfade.routes import (
 from crossfade.routes.member import Member, parse_field_path, pointer
 from crossfade.spec.experiment import Experiment
 from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
+from crossfade_steps.routers.fence import fence
 
 TRIES = 5
 
@@ -118,6 +119,27 @@ class SpreadRouter:
             if part.weights() != part.share(weights):
                 self._objects.patch(part.key, part.patch(weights))
         return self._read_back(weights)
+
+    def fence(self, state: RouteState | None) -> None:
+        """Let every earlier write fail that has not arrived yet, in each object."""
+        for key in self._paths:
+            for attempt in range(TRIES):
+                stored = self._objects.get(key)
+                if stored is None:
+                    break
+                if state is not None:
+                    self._require(key, stored, state)
+                try:
+                    fence(self._objects, key, stored)
+                    break
+                except Conflict:
+                    if attempt == TRIES - 1:
+                        raise
+
+    def _require(self, key: ObjectKey, stored: Object, state: RouteState) -> None:
+        now = {version: member.weight for version, member in self._members(key, stored).items()}
+        if now != {version: state.weights[version] for version in now}:
+            raise Conflict(f"{key}: changed since its weights were read: now {now}")
 
     def _read_back(self, weights: Mapping[str, int]) -> RouteState:
         after = self._state(self._parts())
