@@ -11,7 +11,8 @@ from rig import VS, Rig, bundle, deployment, route
 from crossfade import record
 from crossfade.errors import BackendError, Conflict
 from crossfade.spec.rollout import Bundle
-from crossfade_steps.cluster.lease import Lease, LeasedObjects, LeasedRouter, Leases
+from crossfade_steps.cluster.lease import Lease, Leases
+from crossfade_steps.cluster.leased import LeasedObjects, LeasedRouter
 from crossfade_steps.cluster.stage import Control, Stage
 from crossfade_steps.cluster.store import UID, RunStore
 from crossfade_steps.embedded.store import Store

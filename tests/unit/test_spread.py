@@ -11,7 +11,7 @@ from crossfade.errors import BackendError, Conflict, SpecError, Unsettled
 from crossfade.spec.experiment import Experiment
 from crossfade.verdict import Outcome
 from crossfade_steps import routers
-from crossfade_steps.cluster.lease import LeasedObjects
+from crossfade_steps.cluster.leased import LeasedObjects
 from crossfade_steps.embedded.store import Store
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.routers.spread import SpreadRouter

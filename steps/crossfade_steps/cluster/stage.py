@@ -33,7 +33,8 @@ from crossfade_steps.clock import SystemClock
 from crossfade_steps.cluster import workflow
 from crossfade_steps.cluster.events import Announced
 from crossfade_steps.cluster.kube import Kube, connect, own_namespace
-from crossfade_steps.cluster.lease import Lease, LeasedObjects, LeasedRouter, Leases
+from crossfade_steps.cluster.lease import Lease, Leases
+from crossfade_steps.cluster.leased import LeasedObjects, LeasedRouter
 from crossfade_steps.cluster.readiness import KubeReadiness
 from crossfade_steps.cluster.store import UID, RunStore
 from crossfade_steps.ports import Clock, ObjectKey
