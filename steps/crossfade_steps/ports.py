@@ -14,6 +14,8 @@ from crossfade.spec.metric import Metric
 from crossfade.verdict import Reading
 
 Object = Mapping[str, Any]
+FIELD_MANAGER = "crossfade"
+"""In whose name objects are written (``metadata.managedFields``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,12 @@ class Router(Protocol):
 
     def restore(self, weights: Mapping[str, int]) -> RouteState:
         """Bring the weights to these whatever they are now, also where they do not make 100."""
+
+    def fence(self, state: RouteState | None) -> None:
+        """Let every earlier write fail that has not arrived yet, and leave no trace of ours.
+
+        Raises ``Conflict`` when the weights are not those of ``state`` any more.
+        """
 
     def identities(self, manifests: Sequence[Object] | None = None) -> dict[str, Any]:
         """Return what each version's destination is known by: as stored, or in the manifests.

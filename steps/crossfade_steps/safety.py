@@ -12,7 +12,7 @@ from enum import StrEnum
 from crossfade import record
 from crossfade.errors import BackendError, CrossfadeError, SpecError
 from crossfade.verdict import Outcome
-from crossfade_steps.ports import ObjectKey
+from crossfade_steps.ports import ObjectKey, RouteState
 from crossfade_steps.run import Run
 
 TRIES = 5
@@ -55,10 +55,13 @@ def with_who_serves(outcome: Outcome, sentence: str, entries: Sequence[record.En
     return f"{sentence}: {who_serves(entries)}" if outcome is Outcome.CANCELLED else sentence
 
 
-def settle(run: Run, entries: Sequence[record.Entry] | None = None) -> Mapping[str, int] | None:
+def settle(
+    run: Run, entries: Sequence[record.Entry] | None = None, *, fence: bool = False
+) -> Mapping[str, int] | None:
     """Bring the weights to the phase's safe ones and return them; twice does no harm.
 
-    ``entries`` is the record that counts, the run's own as it is now if not given.  Returns None
+    ``entries`` is the record that counts, the run's own as it is now if not given.  With a
+    ``fence`` no write of this run that is still on its way arrives any more.  Returns None
     where nothing was begun, or where promoted route documents stand as they are.  Raises
     ``BackendError`` if they cannot be written after several tries, ``SpecError`` if the routing
     object has no place for them any more.
@@ -66,13 +69,16 @@ def settle(run: Run, entries: Sequence[record.Entry] | None = None) -> Mapping[s
     entries = run.record.entries() if entries is None else entries
     pin_recorded(run, entries)
     safe = safe_weights(entries)
-    if not safe:  # nothing begun, or the promoted route documents stand as they are
+    if safe is None or not (safe or fence):
         return None
     for attempt in range(TRIES):
+        last = attempt == TRIES - 1
         try:
-            return _restored(run, entries, safe)
+            return _restored(run, entries, safe, fence=fence and not last)
         except BackendError as error:
-            if attempt == TRIES - 1:
+            if fence and attempt == TRIES - 2:  # an object that cannot be written ends all the same
+                run.notes.append(f"a write that is on its way may still arrive: {error}")
+            if last:
                 raise BackendError(
                     f"safe weights {safe} not restored after {TRIES} tries: {error}",
                     hint="set them by hand now: traffic may still reach a candidate",
@@ -89,20 +95,28 @@ def pin_recorded(run: Run, entries: Sequence[record.Entry]) -> None:
 
 
 def _restored(
-    run: Run, entries: Sequence[record.Entry], safe: Mapping[str, int]
-) -> Mapping[str, int]:
+    run: Run, entries: Sequence[record.Entry], safe: Mapping[str, int], *, fence: bool
+) -> Mapping[str, int] | None:
     """Write the safe weights; what a writer left behind that died half-way is mended first.
 
-    A route document of a promotion may have other destinations at the same places.
+    A route document of a promotion may have other destinations at the same places; without safe
+    weights the promoted ones stand as they are.
     """
-    put_routes_back(run, entries)
+    state = None
+    if safe:
+        put_routes_back(run, entries)
+        state = _written(run, safe)
+    if fence:
+        run.router.fence(state)
+    return None if state is None else state.weights
+
+
+def _written(run: Run, safe: Mapping[str, int]) -> RouteState:
     try:
         state = run.router.read()
     except SpecError:
-        return run.router.restore(safe).weights
-    if dict(state.weights) != safe:
-        state = run.router.write(state, safe)
-    return state.weights
+        return run.router.restore(safe)
+    return state if dict(state.weights) == safe else run.router.write(state, safe)
 
 
 def hold(run: Run) -> None:
@@ -128,8 +142,10 @@ def put_routes_back(run: Run, entries: Sequence[record.Entry]) -> None:
         stored = run.objects.get(key)
         if stored is not None and stored.get("spec") != entry["spec"]:
             run.hold()
+            version = stored["metadata"]["resourceVersion"]
+            test = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
             replace = {"op": "replace", "path": "/spec", "value": entry["spec"]}
-            run.objects.patch(key, [replace])
+            run.objects.patch(key, [test, replace])
 
 
 def clean_up(run: Run, created: Mapping[str, str], names: tuple[str, ...]) -> list[str]:

@@ -18,6 +18,8 @@ from test_routers import (
     KINDS,
     Case,
     test_a_destination_of_nobody_keeps_its_weight,  # noqa: F401
+    test_a_fence_is_for_the_weights_that_were_read,  # noqa: F401
+    test_a_fence_lets_no_earlier_write_through_and_changes_nothing,  # noqa: F401
     test_a_rule_that_is_put_first_keeps_its_weights_and_ours_are_found,  # noqa: F401
     test_any_other_change_in_between_is_kept_and_does_not_matter,  # noqa: F401
     test_nothing_but_weights_changes,  # noqa: F401

@@ -11,11 +11,12 @@ from rig import VS, Rig, bundle, deployment, route
 from crossfade import record
 from crossfade.errors import BackendError, Conflict
 from crossfade.spec.rollout import Bundle
-from crossfade_steps.cluster.lease import Lease, LeasedRouter, Leases
+from crossfade_steps.cluster.lease import Lease, Leases
+from crossfade_steps.cluster.leased import LeasedObjects, LeasedRouter
 from crossfade_steps.cluster.stage import Control, Stage
 from crossfade_steps.cluster.store import UID, RunStore
 from crossfade_steps.embedded.store import Store
-from crossfade_steps.ports import ObjectKey
+from crossfade_steps.ports import FIELD_MANAGER, ObjectKey
 from crossfade_steps.routers.objects import ObjectRouter
 
 NAMESPACE, RUN = "default", "web-1"
@@ -24,28 +25,52 @@ HEAD = ObjectKey("", "ConfigMap", NAMESPACE, RUN)
 
 
 class FakeKube(Store):
-    """A store with merge patches and lists; ``failing`` maps a kind to how often it is down."""
+    """A store with merge patches and lists; ``failing`` maps a kind to how often it is down.
+
+    As the API server does, it notes in ``managedFields`` who wrote (``writer``), though not which
+    fields: the list may be replaced, an empty one changes nothing, ``[{}]`` takes it away.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.failing: dict[str, int] = {}
+        self.writer = FIELD_MANAGER
 
     def create(self, manifest: Mapping[str, Any]) -> Any:
         metadata = {**manifest["metadata"]}
         metadata.setdefault(
             "name", f"{metadata.get('generateName')}{len(Store.list(self, 'Event'))}"
         )
+        metadata["managedFields"] = [self._entry(manifest)]
         return super().create({**manifest, "metadata": metadata})
+
+    def _entry(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        return {"manager": self.writer, "operation": "Update",
+                "apiVersion": manifest["apiVersion"], "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {}}}  # fmt: skip
+
+    def _replace(self, key: ObjectKey, changed: dict[str, Any]) -> Any:
+        existing, entry = self._objects[key], self._entry(changed)
+        listed = changed["metadata"].get("managedFields") or existing["metadata"]["managedFields"]
+        listed = [] if listed == [{}] else listed
+        without = {**changed, "metadata": {**changed["metadata"], "managedFields": None}}
+        before = {**existing, "metadata": {**existing["metadata"], "managedFields": None}}
+        if without != before and entry not in listed:
+            listed = [*listed, entry]
+        return super()._replace(
+            key, {**without, "metadata": {**without["metadata"], "managedFields": listed}}
+        )
 
     def merge(self, key: ObjectKey, part: Mapping[str, Any], *, accept: str = "") -> Any:
         self._fail(key)
-        stored = self.get(key)
-        if stored is None:
-            raise BackendError(f"{key} does not exist")
-        version = (part.get("metadata") or {}).get("resourceVersion")
-        if version not in (None, stored["metadata"]["resourceVersion"]):
-            raise Conflict(f"{key} changed in between")
-        return self._replace(key, _merged(stored, part))
+        with self._lock:
+            stored = self.get(key)
+            if stored is None:
+                raise BackendError(f"{key} does not exist")
+            version = (part.get("metadata") or {}).get("resourceVersion")
+            if version not in (None, stored["metadata"]["resourceVersion"]):
+                raise Conflict(f"{key} changed in between")
+            return self._replace(key, _merged(stored, part))
 
     def listed(self, kind: str, selector: str) -> list[Any]:
         wanted = dict(pair.split("=") for pair in selector.split(",") if pair)
@@ -121,9 +146,10 @@ class Cluster:
 def stage_of(rig: Rig, fake: FakeKube) -> Stage:
     """Return the stage of one container on the fake cluster."""
     kube: Any = Kube(fake)
-    store, router = RunStore(kube, NAMESPACE, RUN), ObjectRouter(rig.run.bundle.experiment, fake)
-    routed = router.keys()
+    store, experiment = RunStore(kube, NAMESPACE, RUN), rig.run.bundle.experiment
+    routed = ObjectRouter(experiment, fake).keys()
     lease = Leases([Lease(kube, key, f"{NAMESPACE}/{RUN}", rig.clock) for key in routed])
+    router = ObjectRouter(experiment, LeasedObjects(kube, lease))
     control = Control(store, rig.clock, None)
     run = replace(
         rig.run, name=RUN, objects=kube, router=LeasedRouter(router, lease), record=store,
@@ -135,8 +161,10 @@ def stage_of(rig: Rig, fake: FakeKube) -> Stage:
 def iterating(whole: Bundle | None = None, *weights: int) -> Cluster:
     """Return a run in its iterations, at 70/30 if not said; its Workflow runs."""
     fake, rig = FakeKube(), Rig(whole or bundle())
+    fake.writer = "kubectl"
     for manifest in (deployment("base", "old"), deployment("cand", "new"), route()):
         fake.create(manifest)
+    fake.writer = FIELD_MANAGER
     fake.create({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow",
                  "metadata": {"name": RUN, "namespace": NAMESPACE}, "spec": {},
                  "status": {"phase": "Running"}})  # fmt: skip

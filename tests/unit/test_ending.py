@@ -122,6 +122,18 @@ def test_a_route_that_cannot_be_mended_ends_the_run_with_its_reason() -> None:
     )
 
 
+def test_weights_that_somebody_set_to_0_are_restored_too() -> None:
+    """No split can be read there, and every request is answered by an error."""
+    cluster = iterating()
+    cluster.set_weights(0, 0)
+    cluster.fake.delete(WORKFLOW)
+
+    guard.watch_over(cluster.another())
+
+    assert cluster.weights() == [100, 0]
+    assert cluster.head()["outcome"] == "cancelled"
+
+
 def test_the_guard_keeps_the_lease_while_no_weight_changes() -> None:
     cluster = iterating()
     other = Lease(cluster.stage.kube, VS, "shop/other-1", cluster.rig.clock)

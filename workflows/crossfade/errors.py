@@ -98,5 +98,11 @@ class NeverReady(BackendError):
     """A deployed object does not exist or can never serve: waiting for it is no use."""
 
 
+class Unsettled(SpecError, BackendError):
+    """What is stored makes no sense now: written so, or in the middle of a change (exit 3)."""
+
+    exit_code = BackendError.exit_code
+
+
 class Conflict(BackendError):
     """Somebody else changed the object in between: read it again before the next try."""

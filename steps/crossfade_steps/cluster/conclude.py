@@ -131,7 +131,7 @@ def _settle(stage: Stage, entries: Entries, ended: Ended) -> Ended:
         return ended  # nothing was begun: the Lease may be another run's
     try:
         stage.lease.take(ending=True)
-        weights = safety.settle(stage.run, entries)
+        weights = safety.settle(stage.run, entries, fence=True)
     except (CrossfadeError, Stopped) as error:
         if stage.lease.lost():
             return Ended(Outcome.CONTESTED, f"{ended.sentence}; {error}", ended.winner)
@@ -145,7 +145,7 @@ def _settle(stage: Stage, entries: Entries, ended: Ended) -> Ended:
 
 
 def _look_again(stage: Stage, entries: Entries, ended: Ended) -> None:
-    """Settle once more: a writer that had looked at the Lease before it was marked has written."""
+    """Settle once more: what was applied when the Lease was marked comes without a version."""
     if record.last_phase(entries) is not None and ended.outcome is not Outcome.CONTESTED:
         with suppress(SpecError, Stopped):
             safety.settle(stage.run, entries)

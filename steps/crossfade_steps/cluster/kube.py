@@ -29,9 +29,9 @@ from crossfade_steps.cluster.transport import (
     Request,
     Transport,
 )
-from crossfade_steps.ports import Object, ObjectKey
+from crossfade_steps.ports import FIELD_MANAGER, Object, ObjectKey
 
-MANAGER = "crossfade"
+MANAGER = FIELD_MANAGER
 NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 """Where a pod, and nothing else, finds its namespace."""
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"

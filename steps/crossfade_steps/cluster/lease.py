@@ -2,7 +2,9 @@
 
 However the object is named in a file, the Lease is the same, so that two runs meet there.  It is
 taken by its resourceVersion and looked at right before each patch; an owner that is gone loses it
-in time.  Who ends the run marks it, and from then on no other part of that run changes a weight.
+in time.  Two machines' clocks may differ: a Lease that looks left behind is watched for as long as
+it lasts, and taken only if nobody has renewed it meanwhile.  Who ends the run marks it, and from
+then on no other part of that run changes a weight.
 """
 
 from __future__ import annotations
@@ -15,14 +17,17 @@ from crossfade.errors import BackendError, Conflict
 from crossfade.spec.names import lock_name
 from crossfade.verdict import Outcome
 from crossfade_steps.cluster.kube import Kube
-from crossfade_steps.ports import Clock, Object, ObjectKey, Router, RouteState
+from crossfade_steps.ports import Clock, Object, ObjectKey
 from crossfade_steps.run import EndedElsewhere, Stopped
 
 SECONDS = 90
 RENEW_SECONDS = 20.0
+WATCH_SECONDS = 2.0
 TRIES = 3
 GROUP = "coordination.k8s.io"
 ENDING = "crossfade.dev/ending"
+TAKEN = "crossfade.dev/taken-from"
+"""The run that did not give its Lease back, until its writes cannot arrive any more."""
 
 
 class Lease:
@@ -33,6 +38,7 @@ class Lease:
         self._key = ObjectKey(GROUP, "Lease", routed.namespace, name)
         self._kube, self._routed, self._holder, self._clock = kube, routed, holder, clock
         self._ending = False
+        self._left_behind = ""
 
     @property
     def name(self) -> str:
@@ -46,18 +52,65 @@ class Lease:
         it, ``Conflict`` when another one was faster.
         """
         self._ending = ending
+        watch([self])
         stored = self._kube.get(self._key)
         if stored is None:
             self._kube.create(self._manifest())
             return True
         holder = str(stored["spec"].get("holderIdentity") or "")
-        if holder not in ("", self._holder) and not self._expired(stored):
-            raise BackendError(
-                f"{self._routed} is being changed by run {holder}",
-                hint="wait until that run ends, or abort it: crossfade abort",
-            )
-        self._replace(stored, {"annotations": {ENDING: "true" if ending else None}})
+        marks: dict[str, str | None] = {ENDING: "true" if ending else None}
+        if holder not in ("", self._holder):
+            if _version(stored) != self._left_behind:
+                raise self._held(holder)
+            marks[TAKEN] = holder
+        self._replace(stored, {"annotations": marks})
         return holder != self._holder
+
+    def left_behind(self) -> tuple[str, float]:
+        """Return the version of another run's record that looks left behind, and how long it lasts.
+
+        Both are empty where nothing is to be watched, or was already.  Raises ``BackendError`` when
+        the run that holds it is alive.
+        """
+        stored = self._kube.get(self._key)
+        holder = self._other(stored)
+        if stored is None or not holder or _version(stored) == self._left_behind:
+            return "", 0.0
+        if self._fresh(stored):
+            raise self._held(holder)
+        return _version(stored), float(stored["spec"]["leaseDurationSeconds"])
+
+    def watched(self, version: str, *, over: bool) -> None:
+        """Note at the end of a watch that the record is the same; before, raise if it is not."""
+        stored = self._kube.get(self._key)
+        if stored is not None and _version(stored) != version and (holder := self._other(stored)):
+            raise self._held(holder)
+        if over:
+            self._left_behind = version
+
+    @property
+    def clock(self) -> Clock:
+        """Return what is waited with."""
+        return self._clock
+
+    def _other(self, stored: Object | None) -> str:
+        holder = "" if stored is None else str(stored["spec"].get("holderIdentity") or "")
+        return "" if holder == self._holder else holder
+
+    def _held(self, holder: str) -> BackendError:
+        return BackendError(
+            f"{self._routed} is being changed by run {holder}",
+            hint="wait until that run ends, or abort it: crossfade abort",
+        )
+
+    def inherited(self) -> bool:
+        """Return whether it was taken from a run whose writes may still be on their way."""
+        stored = self._kube.get(self._key)
+        return bool(((stored or {}).get("metadata", {}).get("annotations") or {}).get(TAKEN))
+
+    def cleared(self) -> None:
+        """Note that no write of an earlier owner can arrive any more."""
+        self._kube.merge(self._key, {"metadata": {"annotations": {TAKEN: None}}})
 
     def hold(self) -> None:
         """Prove that this run still is the owner, and renew in time.
@@ -76,8 +129,10 @@ class Lease:
         """
         for attempt in range(TRIES):
             stored = self._owned()
-            if self._clock.now() - _renewed(stored) <= RENEW_SECONDS:
-                return stored
+            if abs(self._clock.now() - _renewed(stored)) <= RENEW_SECONDS:
+                return (
+                    stored  # a time in our future is another machine's clock, and no newer for it
+                )
             try:
                 return self._replace(stored)
             except Conflict:  # another part of this run was faster, or somebody else: look again
@@ -103,9 +158,8 @@ class Lease:
     def owner(self) -> str | None:
         """Return who else may change the object now, None when nobody does."""
         stored = self._kube.get(self._key)
-        holder = None if stored is None else str(stored["spec"].get("holderIdentity") or "")
-        expired = stored is None or self._expired(stored)
-        return None if expired or holder in ("", self._holder) else holder
+        holder = self._other(stored)
+        return holder if stored is not None and holder and self._fresh(stored) else None
 
     def release(self) -> None:
         """Give it up, if it is ours."""
@@ -113,8 +167,10 @@ class Lease:
         if stored is not None and stored["spec"].get("holderIdentity") == self._holder:
             self._kube.delete(self._key, uid=str(stored["metadata"]["uid"]))
 
-    def _expired(self, stored: Object) -> bool:
-        return self._clock.now() > _renewed(stored) + int(stored["spec"]["leaseDurationSeconds"])
+    def _fresh(self, stored: Object) -> bool:
+        """Return whether it was renewed just now, as far as two clocks agree."""
+        apart = abs(self._clock.now() - _renewed(stored))
+        return apart <= int(stored["spec"]["leaseDurationSeconds"])
 
     def _manifest(self) -> dict[str, Any]:
         annotations = {"crossfade.dev/object": str(self._routed),
@@ -142,6 +198,29 @@ def _renewed(stored: Object) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
+def _version(stored: Object) -> str:
+    return str(stored["metadata"]["resourceVersion"])
+
+
+def watch(leases: Sequence[Lease]) -> None:
+    """Wait until every record that looks left behind has not changed for as long as it lasts.
+
+    The time is counted in what was slept, on no clock: as long as one Lease, however many there
+    are, and no time where none looks so.  Raises ``BackendError`` as soon as one is renewed.
+    """
+    found = [(lease, *lease.left_behind()) for lease in leases]
+    pending = [(lease, version) for lease, version, _ in found if version]
+    lasts, waited = max((seconds for *_, seconds in found), default=0.0), 0.0
+    if pending:
+        names = ", ".join(lease.name for lease, _ in pending)
+        print(f"{names}: its owner seems gone, watched for {lasts:.0f} s", flush=True)
+    while pending and waited <= lasts:
+        leases[0].clock.sleep(WATCH_SECONDS)
+        waited += WATCH_SECONDS
+        for lease, version in pending:
+            lease.watched(version, over=waited > lasts)
+
+
 class Leases:
     """The right to change all objects of one split: all of them, or none."""
 
@@ -151,6 +230,7 @@ class Leases:
     def take(self, *, ending: bool = False) -> None:
         """Become the owner of every object; of no more than before when one is another run's."""
         taken: list[Lease] = []
+        watch(self._leases)
         try:
             for lease in self._leases:
                 if lease.take(ending=ending):
@@ -164,6 +244,15 @@ class Leases:
         """Prove that this run still is the owner of all.  Raises ``Stopped``."""
         for lease in self._leases:
             lease.hold()
+
+    def inherited(self) -> bool:
+        """Return whether one was taken from a run whose writes may still be on their way."""
+        return any(lease.inherited() for lease in self._leases)
+
+    def cleared(self) -> None:
+        """Note that no write of an earlier owner can arrive any more."""
+        for lease in self._leases:
+            lease.cleared()
 
     def renew(self) -> None:
         """Renew all in time.  Raises ``Stopped`` (contested)."""
@@ -183,26 +272,3 @@ class Leases:
         """Give up what is ours."""
         for lease in self._leases:
             lease.release()
-
-
-class LeasedRouter:
-    """A router that looks at the Lease right before each change (port ``Router``)."""
-
-    def __init__(self, router: Router, lease: Lease | Leases) -> None:
-        self._router, self._lease = router, lease
-        self.keys, self.read = router.keys, router.read
-        self.identities, self.pin = router.identities, router.pin
-
-    def write(self, state: RouteState, weights: Mapping[str, int]) -> RouteState:
-        """Change the weights, if this run still is the owner."""
-        self._lease.hold()
-        return self._router.write(state, weights)
-
-    def restore(self, weights: Mapping[str, int]) -> RouteState:
-        """Bring the weights to these, if this run still is the owner."""
-        self._lease.hold()
-        return self._router.restore(weights)
-
-    def hosts(self, manifests: Sequence[Object]) -> dict[str, tuple[str, int]]:
-        """Return each version's destination."""
-        return self._router.hosts(manifests)

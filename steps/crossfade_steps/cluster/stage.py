@@ -33,7 +33,8 @@ from crossfade_steps.clock import SystemClock
 from crossfade_steps.cluster import workflow
 from crossfade_steps.cluster.events import Announced
 from crossfade_steps.cluster.kube import Kube, connect, own_namespace
-from crossfade_steps.cluster.lease import Lease, LeasedRouter, Leases
+from crossfade_steps.cluster.lease import Lease, Leases
+from crossfade_steps.cluster.leased import LeasedObjects, LeasedRouter
 from crossfade_steps.cluster.readiness import KubeReadiness
 from crossfade_steps.cluster.store import UID, RunStore
 from crossfade_steps.ports import Clock, ObjectKey, Record, Router
@@ -93,9 +94,12 @@ def stage_on(kube: Kube, store: RunStore, bundle_text: str, step: str = "") -> S
     bundle = begun(bundle_text, kube, store, ending=step in ENDING)
     kube.namespace = bundle.namespace
     clock, quick = SystemClock(), kube.within(POLL_SECONDS)  # a copy, hence after the namespace
-    router = routers.connect(bundle.experiment, kube)
-    routed, holder = router.keys(), f"{store.namespace}/{store.run}"
+    routed, holder = (
+        routers.connect(bundle.experiment, kube).keys(),
+        f"{store.namespace}/{store.run}",
+    )
     lease = Leases([Lease(quick, key, holder, clock) for key in routed])
+    router = routers.connect(bundle.experiment, LeasedObjects(kube, lease))
     followed = quick if step == ITERATE.name else None
     control = Control(RunStore(quick, store.namespace, store.run), clock, followed)
     log = Announced(store, kube, clock)

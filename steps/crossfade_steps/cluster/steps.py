@@ -48,13 +48,21 @@ def check(stage: Stage, frame: str, uid: str) -> Outputs:
     before = rejected.earlier(stage, candidates)  # by a retried step, too: nothing has begun yet
     if before is not None:
         stage.store.append_once(record.concluded(Outcome.KEPT, before, None))
-    stage.lease.take()
+    _take(stage)
     promoted = [manifest for documents in run.bundle.promote.values() for manifest in documents]
     for manifest in (*run.bundle.deploy, *promoted):
         stage.kube.require(manifest)
     guard.start(stage)
     names = ", ".join(v.name for v in run.versions)
     return {"start": "0", "digest": run.bundle.digest, "summary": f"ready to compare {names}"}
+
+
+def _take(stage: Stage) -> None:
+    """Become the owner; what an owner that is gone has sent cannot arrive any more then."""
+    stage.lease.take()
+    if stage.lease.inherited():
+        stage.run.router.fence(None)
+        stage.lease.cleared()
 
 
 def require_digest(stage: Stage, checked: str) -> None:

@@ -5,7 +5,7 @@ What differs between kinds is pure and lives in ``crossfade.routes``; sending is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from crossfade.errors import BackendError, Conflict, SpecError
@@ -19,6 +19,7 @@ from crossfade.routes import (
 )
 from crossfade.spec.experiment import Experiment
 from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
+from crossfade_steps.routers.fence import fence
 
 TRIES = 5
 """How often a write is begun anew when the object changed in some other way (a status)."""
@@ -60,26 +61,54 @@ class ObjectRouter:
         a foreign destination the managed part may be too coarse for every percent, and the nearest
         one is what is in force.
         """
+        return self._tried(lambda stored, rule: self._patched(stored, rule, weights), state)
+
+    def restore(self, weights: Mapping[str, int]) -> RouteState:
+        """Bring the weights to these, also where no split can be read since all are 0."""
+        return self._tried(lambda stored, rule: self._patched(stored, rule, weights))
+
+    def fence(self, state: RouteState | None) -> None:
+        """Let every earlier write fail that has not arrived yet; no object needs no fence."""
+        for attempt in range(TRIES):
+            stored = self._objects.get(self._key)
+            if stored is None:
+                return
+            if state is not None:
+                self._require(state, resolve_known(stored, self._references, self._known))
+            try:
+                return fence(self._objects, self._key, stored)
+            except Conflict:
+                if attempt == TRIES - 1:
+                    raise
+
+    def _tried(
+        self, change: Callable[[Object, Rule], RouteState], state: RouteState | None = None
+    ) -> RouteState:
+        """Change the object as it is now, and again when it changed in between.
+
+        With a ``state`` only while its weights are those.
+        """
         for attempt in range(TRIES):
             stored, rule = self._resolve()
-            if rule.percent() != dict(state.weights):
-                raise Conflict(
-                    f"{self._key}: changed since its weights were read: {rule.percent()} "
-                    f"instead of {dict(state.weights)}"
-                )
+            if state is not None:
+                self._require(state, rule)
             try:
-                return self._patched(str(stored["metadata"]["resourceVersion"]), rule, weights)
+                return change(stored, rule)
             except Conflict:
                 if attempt == TRIES - 1:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def restore(self, weights: Mapping[str, int]) -> RouteState:
-        """Bring the weights to these: one object is never half changed."""
-        return self.write(self.read(), weights)
+    def _require(self, state: RouteState, rule: Rule) -> None:
+        """Raise ``Conflict`` unless the weights are those that were read."""
+        if rule.percent() != dict(state.weights):
+            raise Conflict(
+                f"{self._key}: changed since its weights were read: {rule.percent()} "
+                f"instead of {dict(state.weights)}"
+            )
 
-    def _patched(self, version: str, rule: Rule, weights: Mapping[str, int]) -> RouteState:
-        operations = rule.patch(version, weights)
+    def _patched(self, stored: Object, rule: Rule, weights: Mapping[str, int]) -> RouteState:
+        operations = rule.patch(str(stored["metadata"]["resourceVersion"]), weights)
         self._objects.patch(self._key, operations)
         after, now = self._resolve()
         wrong = [

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from crossfade.errors import BackendError, Conflict, SpecError
+from crossfade.errors import BackendError, Conflict, SpecError, Unsettled
 from crossfade.routes import (
     identities,
     in_full,
@@ -23,6 +23,7 @@ from crossfade.routes import (
 from crossfade.routes.member import Member, parse_field_path, pointer
 from crossfade.spec.experiment import Experiment
 from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
+from crossfade_steps.routers.fence import fence
 
 TRIES = 5
 
@@ -47,6 +48,10 @@ class Part:
     def weights(self) -> dict[str, int]:
         """Return the percent of its versions."""
         return {version: member.weight for version, member in self.members.items()}
+
+    def share(self, weights: Mapping[str, int]) -> dict[str, int]:
+        """Return what of a whole split is this object's."""
+        return {version: weights[version] for version in self.members}
 
 
 class SpreadRouter:
@@ -76,14 +81,22 @@ class SpreadRouter:
         return tuple(self._paths)
 
     def read(self) -> RouteState:
-        """Return the weights in force.  Raises ``SpecError`` where they do not make 100."""
-        return self._state(self._parts())
+        """Return the weights in force.
+
+        Raises ``Unsettled`` where they do not make 100: somebody may be changing them right now.
+        """
+        state = self._state(self._parts())
+        if sum(state.weights.values()) != 100:
+            told = ", ".join(f"{name} {weight}" for name, weight in state.weights.items())
+            raise Unsettled(f"the versions' weights are {told}, expected 100 together")
+        return state
 
     def write(self, state: RouteState, weights: Mapping[str, int]) -> RouteState:
         """Change every object, or put back those that were changed.
 
-        Raises ``Conflict`` when somebody else changed one, ``BackendError`` when one cannot be
-        written: then the others are as they were.
+        What gets more comes first, so that at no time too little traffic has a place.  Raises
+        ``Conflict`` when somebody else changed one, ``BackendError`` when one cannot be written:
+        then the others are as they were.
         """
         if set(weights) != set(self._names) or sum(weights.values()) != 100:
             raise SpecError(f"weights {dict(weights)}, expected {', '.join(self._names)}: 100")
@@ -92,23 +105,47 @@ class SpreadRouter:
             raise Conflict("one of the objects changed since its weights were read")
         done: list[Part] = []
         try:
-            for part in parts:
+            for part in _raised_first(parts, weights):
                 done.append(part)
                 self._objects.patch(part.key, part.patch(weights))
-            after = self.read()
-            if dict(after.weights) != dict(weights):
-                raise Conflict(f"read back {dict(after.weights)}, expected {dict(weights)}")
-        except BackendError:
-            self._revert(done)
+            return self._read_back(weights)
+        except (BackendError, SpecError):
+            self._revert(done, weights)
             raise
-        return after
 
     def restore(self, weights: Mapping[str, int]) -> RouteState:
         """Bring the weights to these, also after a writer that died between two objects."""
-        for part in self._parts():
-            if part.weights() != {version: weights[version] for version in part.members}:
+        for part in _raised_first(self._parts(), weights):
+            if part.weights() != part.share(weights):
                 self._objects.patch(part.key, part.patch(weights))
-        return self.read()
+        return self._read_back(weights)
+
+    def fence(self, state: RouteState | None) -> None:
+        """Let every earlier write fail that has not arrived yet, in each object."""
+        for key in self._paths:
+            for attempt in range(TRIES):
+                stored = self._objects.get(key)
+                if stored is None:
+                    break
+                if state is not None:
+                    self._require(key, stored, state)
+                try:
+                    fence(self._objects, key, stored)
+                    break
+                except Conflict:
+                    if attempt == TRIES - 1:
+                        raise
+
+    def _require(self, key: ObjectKey, stored: Object, state: RouteState) -> None:
+        now = {version: member.weight for version, member in self._members(key, stored).items()}
+        if now != {version: state.weights[version] for version in now}:
+            raise Conflict(f"{key}: changed since its weights were read: now {now}")
+
+    def _read_back(self, weights: Mapping[str, int]) -> RouteState:
+        after = self._state(self._parts())
+        if dict(after.weights) != dict(weights):
+            raise Conflict(f"read back {dict(after.weights)}, expected {dict(weights)}")
+        return after
 
     def identities(self, manifests: Sequence[Object] | None = None) -> dict[str, Any]:
         """Return what each version's destination is known by; as pinned where no manifest says."""
@@ -138,27 +175,34 @@ class SpreadRouter:
                     found = {**in_full(own, key.namespace), **found}
         return found
 
-    def _revert(self, changed: Sequence[Part]) -> None:
-        """Write the weights from before into every object that was changed, whoever looks on."""
+    def _revert(self, changed: Sequence[Part], written: Mapping[str, int]) -> None:
+        """Write the weights from before into every object that was changed, the last one first.
+
+        One that fails keeps no other one from being put back.
+        """
+        failed = []
         for before in reversed(changed):
-            for attempt in range(TRIES):
-                try:
-                    now = self._part(before.key)
-                    if now.weights() != before.weights():
-                        self._objects.patch(before.key, now.patch(before.weights()))
-                    break
-                except BackendError as error:
-                    if attempt == TRIES - 1:
-                        raise BackendError(
-                            f"{before.key} could not be put back to {before.weights()}: {error}",
-                            hint="the split is half changed: set it by hand",
-                        ) from error
+            try:
+                self._put_back(before, written)
+            except (BackendError, SpecError) as error:
+                failed.append(f"{before.key} could not be put back to {before.weights()}: {error}")
+        if failed:
+            raise BackendError("; ".join(failed), hint="the split is half changed: set it by hand")
+
+    def _put_back(self, before: Part, written: Mapping[str, int]) -> None:
+        """Write the weights from before where ours are; any others are somebody else's."""
+        for attempt in range(TRIES):
+            try:
+                now = self._part(before.key)
+                if now.weights() == now.share(written):
+                    self._objects.patch(before.key, now.patch(before.weights()))
+                return
+            except BackendError:
+                if attempt == TRIES - 1:
+                    raise
 
     def _state(self, parts: Sequence[Part]) -> RouteState:
         found = {version: weight for part in parts for version, weight in part.weights().items()}
-        if sum(found.values()) != 100:
-            told = ", ".join(f"{name} {found[name]}" for name in self._names)
-            raise SpecError(f"the versions' weights are {told}, expected 100 together")
         return RouteState({name: found[name] for name in self._names}, _versions(parts))
 
     def _parts(self) -> list[Part]:
@@ -198,6 +242,15 @@ class SpreadRouter:
                 raise SpecError(f"{key}: {version}'s destination takes no part in the split")
             found[version] = own[0]
         return found
+
+
+def _raised_first(parts: Sequence[Part], weights: Mapping[str, int]) -> list[Part]:
+    """Return the objects that get more before those that get less (design section 4)."""
+
+    def more(part: Part) -> int:
+        return sum(part.share(weights).values()) - sum(part.weights().values())
+
+    return sorted(parts, key=more, reverse=True)
 
 
 def _versions(parts: Sequence[Part]) -> str:

@@ -120,7 +120,7 @@ class Rule:
                 f"{self.where}: weights {dict(weights)}, expected {', '.join(self.versions)} "
                 f"with a sum of 100"
             )
-        total = self.managed_total if any(m.weight for m in self.foreign) else 100
+        total = self._base()
         if total < COARSEST and self._relative_and_coarse(total):
             raise SpecError(
                 f"{self.where}: managed weights sum to {total}, too coarse to split in percent "
@@ -129,6 +129,16 @@ class Rule:
             )
         shares = [Fraction(total * weights[version], 100) for version in self.versions]
         return dict(zip(self.versions, whole(shares, total), strict=True))
+
+    def _base(self) -> int:
+        """Return what the new weights sum to: as now, beside weights that are somebody else's.
+
+        Where all managed weights are 0 it is what the others leave of a hundred.
+        """
+        foreign = sum(member.weight for member in self.foreign)
+        if foreign and self.managed_total:
+            return self.managed_total
+        return 100 - foreign if foreign < 100 else 100
 
     def _relative_and_coarse(self, total: int) -> bool:
         """Tell relative weights (2 of 5) from a managed part of a hundred (80 beside 20)."""
