@@ -281,6 +281,32 @@ def test_warnings_of_prometheus_survive_the_library(store: Store) -> None:
     assert Asker("prometheus", store.url).read().warnings == ("one shard is down",)
 
 
+@pytest.mark.parametrize(
+    ("settings", "window", "value"),
+    [
+        pytest.param({}, (100.0, 110.0), None, id="a-policy-that-counts"),
+        pytest.param({}, None, 0.001, id="the-predecessor-s"),
+        pytest.param({"several_series": "first"}, (100.0, 110.0), 0.001, id="said-so"),
+        pytest.param({"several_series": "refuse"}, None, None, id="said-not-to"),
+    ],
+)
+def test_several_series_are_one_value_only_where_that_is_said(
+    store: Store, settings: dict[str, Any], window: tuple[float, float] | None, value: float | None
+) -> None:
+    """Pod a has 0.1 % errors and pod b 90 %: the first of them is no error rate (faults C12)."""
+    query = "sum by (i) (rate(bad[1m])) / sum by (i) (rate(n[1m]))"
+    store.answers = [(200, {}, vector("0.001", "0.9"))]
+
+    reading = Asker("prometheus", store.url).read(
+        window=window, params=[{"name": "query", "value": query}], settings=settings
+    )
+
+    assert reading.value == value
+    told = reading.reason if value is None else reading.warnings[0]
+    assert "2 series where one was expected (i=0; i=1)" in told
+    assert ("sum(...)" in told) is (value is None)
+
+
 @pytest.mark.embedded
 def test_a_real_prometheus_gives_a_value_no_data_and_its_own_error(tmp_path: Path) -> None:
     port = free_port()

@@ -54,13 +54,14 @@ class Settings(HttpSettings):
     """``url`` replaces the host of every metric's urlTemplate; the rest is HTTP.
 
     ``latency`` is how long after a scrape the store answers with it (seconds): windows end so much
-    earlier, and are given.
+    earlier, and are given.  ``several_series`` is what a query that gives several does: unless it
+    is said, they are refused where the policy counts, and the first is taken where it does not.
     """
 
     url: str | None = None
     scrape_interval: float | None = None
     latency: float | None = None
-    several_series: SeveralSeries = SeveralSeries.FIRST
+    several_series: SeveralSeries | None = None
 
 
 class _Keeping(requests.Session):
@@ -98,7 +99,7 @@ class Prometheus:
             return Reading(None, f"query failed: {told(error)}", query)
         if answer is None:
             return Reading(None, "query failed: no answer", query)
-        reading = self._reading(metric, answer, query)
+        reading = self._reading(request, answer, query)
         return reading if request.window is None else self._counted(request, reading, where)
 
     def _counted(self, request: MetricRequest, reading: Reading, where: str) -> Reading:
@@ -151,7 +152,7 @@ class Prometheus:
                 client.custom_query(query, params=params, timeout=self._settings.timeout)
             return session.answer
 
-    def _reading(self, metric: Metric, answer: requests.Response, query: str) -> Reading:
+    def _reading(self, request: MetricRequest, answer: requests.Response, query: str) -> Reading:
         try:
             body = answer.json()
         except ValueError:
@@ -161,12 +162,19 @@ class Prometheus:
             text = body.get("error") if isinstance(body, dict) else body
             reason = f"query failed: HTTP {answer.status_code}, {excerpt(text)}"
             return Reading(None, reason, query)
-        reading = prometheus_reading(body, query=query, several=self._settings.several_series)
-        own = metric.spec.jq_expression
-        if own is None or reading.value is None or metric.plain:
+        reading = prometheus_reading(body, query=query, several=self._several(request))
+        own = request.metric.spec.jq_expression
+        if own is None or reading.value is None or request.metric.plain:
             return reading
         through_jq = jq_reading(body, own, query=query)
         return Reading(through_jq.value, through_jq.reason, query, reading.warnings)
+
+    def _several(self, request: MetricRequest) -> SeveralSeries:
+        """Return what several series mean: a policy of counts asks for a window."""
+        counts = request.window is not None
+        return self._settings.several_series or (
+            SeveralSeries.REFUSE if counts else SeveralSeries.FIRST
+        )
 
 
 def _sparse(gaps: Sequence[float], stated: float) -> Iterator[str]:
