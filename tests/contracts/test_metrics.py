@@ -307,6 +307,23 @@ def test_several_series_are_one_value_only_where_that_is_said(
     assert ("sum(...)" in told) is (value is None)
 
 
+@pytest.mark.parametrize(
+    ("jq", "value"),
+    [
+        pytest.param("[.data.result[].value[1] | tonumber] | max", 0.9, id="of-all"),
+        pytest.param("(.data.result[0].value[1] | tonumber) * 1000", None, id="of-the-first"),
+    ],
+)
+def test_jq_may_make_one_value_of_several_series(
+    store: Store, jq: str, value: float | None
+) -> None:
+    store.answers = [(200, {}, vector("0.001", "0.9"))]
+
+    reading = Asker("prometheus", store.url).read(window=(100.0, 110.0), jqExpression=jq)
+
+    assert reading.value == value
+
+
 @pytest.mark.embedded
 def test_a_real_prometheus_gives_a_value_no_data_and_its_own_error(tmp_path: Path) -> None:
     port = free_port()

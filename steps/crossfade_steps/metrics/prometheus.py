@@ -171,10 +171,10 @@ class Prometheus:
 
     def _several(self, request: MetricRequest) -> SeveralSeries:
         """Return what several series mean: a policy of counts asks for a window."""
-        counts = request.window is not None
-        return self._settings.several_series or (
-            SeveralSeries.REFUSE if counts else SeveralSeries.FIRST
-        )
+        if self._settings.several_series is not None:
+            return self._settings.several_series
+        fine = request.window is None or request.metric.chooses
+        return SeveralSeries.FIRST if fine else SeveralSeries.REFUSE
 
 
 def _sparse(gaps: Sequence[float], stated: float) -> Iterator[str]:

@@ -11,6 +11,7 @@ from crossfade.lint import (  # the import registers their rules
     experiments,
     manifests,
     queries,
+    series,
     sources,
 )
 from crossfade.lint.rule import RULES, Context, Rule
@@ -26,6 +27,7 @@ __all__ = [
     "lint",
     "manifests",
     "queries",
+    "series",
     "sources",
 ]
 
