@@ -111,6 +111,7 @@ class Prometheus:
             return reading
         ahead = self._settings.scrape_interval or SCRAPE_SECONDS
         look_back, gaps = max(LOOK_BACK, FEWEST_SCRAPES * ahead), list[float]()
+        said = list(reading.warnings)
 
         def ask(selector: str, at: float, back: float) -> Any:
             samples = f"{selector}[{math.ceil(back + ahead)}s]"
@@ -124,12 +125,11 @@ class Prometheus:
 
         assert request.window is not None, "asked only with a window"
         try:
-            counts = read_counts(ask, reading.query, *request.window, look_back)
+            counts = read_counts(ask, reading.query, *request.window, look_back, warn=said.append)
         except (requests.RequestException, ValueError, BackendError) as error:
             text = told(error) if isinstance(error, requests.RequestException) else str(error)
             return replace(reading, warnings=(*reading.warnings, f"not counted: {text}"))
-        warnings = (*reading.warnings, *_sparse(gaps, ahead))
-        return replace(reading, counts=counts, warnings=warnings)
+        return replace(reading, counts=counts, warnings=(*said, *_sparse(gaps, ahead)))
 
     def _ask(
         self, metric: Metric, query: str, where: str, at: float | None = None
