@@ -58,6 +58,9 @@ def metric(name: str, query: str, **spec: Any) -> dict[str, Any]:
 
 
 GOOD_REWARD = f"sum(rate(r_total{{{S}}}[60s])) / (sum(rate(n_total{{{S}}}[60s])) > 0)"
+OK = f"sum(rate(n_total{{code=~'2..',{S}}}[60s])) / sum(rate(n_total{{{S}}}[60s]))"
+MEAN = f"sum(rate({{0}}_sum{{{{{S}}}}}[60s])) / sum(rate({{0}}_count{{{{{S}}}}}[60s]))"
+P95 = f"histogram_quantile(0.95, sum by (le) (rate({{0}}_bucket{{{{{S}}}}}[60s])))"
 GOOD = f"sum(rate(errors_total{{{S}}}[60s])) / (sum(rate(n_total{{{S}}}[60s])) > 0)"
 
 
@@ -92,6 +95,15 @@ def rules(
 def limit(value: Any) -> Any:
     def edit(experiment: dict[str, Any]) -> None:
         experiment["spec"]["criteria"]["objectives"][0]["upperLimit"] = value
+
+    return edit
+
+
+def at_least(value: Any) -> Any:
+    def edit(experiment: dict[str, Any]) -> None:
+        objective = experiment["spec"]["criteria"]["objectives"][0]
+        del objective["upperLimit"]
+        objective["lowerLimit"] = value
 
     return edit
 
@@ -220,6 +232,29 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"query": f"x{{{S}}}", "jqExpression": "(.data.result[0].value[1]|tonumber) * 8"},
         {"query": f"x{{{S}}}", "jqExpression": "[.data.result[].value[1]|tonumber] | max"}),
     "C63": ({"query": 'rate(req{app="iris"}[60s])'}, {"query": 'rate(req{app="$name"}[60s])'}),
+    "C65": ({"query": MEAN.format("x_seconds"), "edit": limit(250)},
+            {"query": MEAN.format("x_seconds"), "edit": limit("250m"), "units": "seconds"}),
+    "C65 of a percentile": (
+        {"query": P95.format("x_milliseconds"), "edit": limit("0.5")},
+        {"query": P95.format("x_milliseconds"), "edit": limit(500), "units": "ms"}),
+    "C65 of the units": (
+        {"query": MEAN.format("x_ms"), "edit": limit(250), "units": "seconds"},
+        {"query": f"0.001 * {MEAN.format('x_ms')}", "edit": limit("250m"), "units": "seconds"}),
+    "C65 with a factor": (
+        {"query": f"1000 * {MEAN.format('x_seconds')}", "edit": limit(250), "units": "s"},
+        {"query": f"1000 * {MEAN.format('x_seconds')}", "edit": limit(250), "units": "ms"}),
+    "D2 with a factor": (
+        {"query": MEAN.format("x_seconds"), "edit": limit(250), "units": "ms"},
+        {"query": f"1000 * {MEAN.format('x_seconds')}", "edit": limit(250), "units": "ms"}),
+    "C67 in percent": ({"query": f"100 * {GOOD}", "edit": limit(95)},
+                       {"query": f"100 * {GOOD}", "edit": limit(1)}),
+    "C67 from below": ({"query": OK, "edit": at_least("0.01")},
+                       {"query": OK, "edit": at_least("0.95")}),
+    "C67 out of reach": ({"query": OK, "edit": at_least(95)},
+                         {"query": f"100 * {OK}", "edit": at_least(95)}),
+    "C67 of no success": (
+        {"query": OK.replace("code=~'2..'", "code!~'5..'"), "edit": at_least("0.3")},
+        {"query": OK.replace("code=~'2..'", "cache='hit'"), "edit": at_least("0.3")}),
     "C67": ({"edit": limit("0.95")}, {"edit": limit("0.05")}),
     "PromQL": ({"query": f"sum(rate(x{{{S}}}[60s])"}, {}),
     "Secret": ({"others": (SECRET,)}, {}),

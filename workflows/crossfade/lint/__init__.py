@@ -11,8 +11,10 @@ from crossfade.lint import (  # the import registers their rules
     experiments,
     manifests,
     queries,
+    ratios,
     series,
     sources,
+    units,
 )
 from crossfade.lint.rule import RULES, Context, Rule
 from crossfade.spec.rollout import Bundle
@@ -27,8 +29,10 @@ __all__ = [
     "lint",
     "manifests",
     "queries",
+    "ratios",
     "series",
     "sources",
+    "units",
 ]
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from crossfade.errors import Severity
 from crossfade.lint.promql import ELAPSED_STAND_IN, Selector, guards_with_zero
+from crossfade.lint.ratios import is_ratio, scale_of
 from crossfade.lint.rule import Asked, Context, Place, rule
+from crossfade.lint.shapes import shapes
 from crossfade.spec.experiment import Direction, qualified
 from crossfade.spec.interpolation import ELAPSED, interpolate, placeholders
 from crossfade.spec.source import Path
@@ -16,7 +18,6 @@ CLIENT, SERVER = f"{EXECUTOR}client_requests_seconds", f"{EXECUTOR}server_reques
 TOP_BUCKET = 10.0
 """The largest finite bucket of Seldon's executor, seconds (reference/iter8.md section 8)."""
 MILLISECONDS = ("ms", "millisecond", "milliseconds")
-RATIO_LIMIT = 0.5
 
 
 @rule("D1", "a count is read from a sum", "query the _count series")
@@ -36,10 +37,11 @@ def count_from_sum(context: Context) -> Iterator[Place]:
 )
 def unit_clash(context: Context) -> Iterator[Place]:
     """Compare the metric's units and limits with the suffix of what it selects (C65)."""
-    limits = _limits(context)
+    limits, known = _limits(context), shapes(context.bundle)
     for asked in context.asked:
         selectors = asked.query.selectors()
-        seconds = any("_seconds" in s.name for s in selectors) and not _is_ratio(asked)
+        plain = not is_ratio(asked) and scale_of(known.get(asked.key)) == 1
+        seconds = plain and any("_seconds" in s.name for s in selectors)
         units = (asked.metric.spec.units or "").lower()
         if seconds and units in MILLISECONDS:
             yield asked.place(f"units are {units} but {selectors[0].name} is in seconds")
@@ -176,16 +178,6 @@ def same_for_all(context: Context) -> Iterator[Place]:
             yield asked.place("asks the same for every version")
 
 
-@rule("C67", "a ratio may be almost anything", "write the limit as a fraction: 0.01 is 1 %")
-def generous_ratio(context: Context) -> Iterator[Place]:
-    """Find ratios whose limit is no objective (faults C67: error rate below 0.95)."""
-    limits = _limits(context)
-    for asked in context.asked:
-        limit = limits.get(asked.key)
-        if limit is not None and limit >= RATIO_LIMIT and _is_ratio(asked):
-            yield asked.place(f"is a ratio and its upper limit is {limit:g}")
-
-
 @rule("PromQL", "a query does not parse", "correct the query", Severity.ERROR)
 def unparsable(context: Context) -> Iterator[Place]:
     """Prometheus would refuse the query at every iteration."""
@@ -208,13 +200,6 @@ def _rewards(context: Context) -> Iterator[Asked]:
     keys = [qualified(r.metric, namespace) for r in rewards
             if r.preferred_direction in Direction]  # fmt: skip
     yield from (asked for asked in context.asked if asked.key in keys)
-
-
-def _is_ratio(asked: Asked) -> bool:
-    """Return whether a query divides counts by counts."""
-    names = [selector.name for selector in asked.query.selectors()]
-    counts = all(name.endswith(("_count", "_total")) for name in names)
-    return asked.query.divides and bool(names) and counts
 
 
 def _is_feedback(selector: Selector) -> bool:
