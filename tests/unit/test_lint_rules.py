@@ -137,6 +137,19 @@ def variable(name: str, value: str) -> Any:
     return edit
 
 
+def third(**variables: str) -> Any:
+    def edit(experiment: dict[str, Any]) -> None:
+        candidates = experiment["spec"]["versionInfo"]["candidates"]
+        more = copy.deepcopy(candidates[0])
+        more["name"] = "c"
+        more["variables"] = [{"name": n, "value": v} for n, v in variables.items()]
+        more["weightObjRef"]["fieldPath"] = ".spec.http[0].route[2].weight"
+        candidates.append(more)
+        experiment["spec"]["strategy"]["testingPattern"] = "A/B/N"
+
+    return edit
+
+
 def target(experiment: dict[str, Any]) -> None:
     experiment["spec"]["target"] = "test/web"
     del experiment["spec"]["versionInfo"]["baseline"]["weightObjRef"]["namespace"]
@@ -232,6 +245,13 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"query": f"x{{{S}}}", "jqExpression": "(.data.result[0].value[1]|tonumber) * 8"},
         {"query": f"x{{{S}}}", "jqExpression": "[.data.result[].value[1]|tonumber] | max"}),
     "C63": ({"query": 'rate(req{app="iris"}[60s])'}, {"query": 'rate(req{app="$name"}[60s])'}),
+    "C63 of two of three": ({"edit": third(sid="y")}, {"edit": third(sid="z")}),
+    "C63 of another store": (
+        {"query": "sum:errors{service:iris}", "provider": "datadog", "jqExpression": ".x"},
+        {"query": "sum:errors{service:$sid}", "provider": "datadog", "jqExpression": ".x"}),
+    "C63 of a body": (
+        {"query": "errors", "provider": "sysdig", "method": "POST", "body": '{"of": "iris"}'},
+        {"query": "errors", "provider": "sysdig", "method": "POST", "body": '{"of": "$name"}'}),
     "C65": ({"query": MEAN.format("x_seconds"), "edit": limit(250)},
             {"query": MEAN.format("x_seconds"), "edit": limit("250m"), "units": "seconds"}),
     "C65 of a percentile": (
@@ -294,6 +314,21 @@ def test_a_rule_fires_on_its_input_and_not_on_its_twin(rule: str) -> None:
 
     assert rule in rules(**bad)
     assert rule not in rules(**good)
+
+
+def test_versions_that_share_a_query_are_named() -> None:
+    experiment = copy.deepcopy(EXPERIMENT)
+    third(sid="y")(experiment)
+    data = [experiment, metric("m", GOOD), metric("reward", GOOD_REWARD)]
+    documents = tuple(Document(f"f{i}.yaml", d) for i, d in enumerate(data))
+    bundle, _ = assemble(documents, {})
+
+    found = [f for f in lint(Loaded(bundle, (), documents)) if f.rule == "C63"]
+
+    assert [f.message for f in found] == [
+        f"metric default/{name}: asks the same for b and c" for name in ("reward", "m")
+    ]
+    assert {f.field for f in found} == {"spec.params[0].value"}
 
 
 def test_the_twin_of_everything_is_clean() -> None:

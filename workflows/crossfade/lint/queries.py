@@ -9,8 +9,9 @@ from crossfade.lint.promql import ELAPSED_STAND_IN, Selector, guards_with_zero
 from crossfade.lint.ratios import is_ratio, scale_of
 from crossfade.lint.rule import Asked, Context, Place, rule
 from crossfade.lint.shapes import shapes
-from crossfade.spec.experiment import Direction, qualified
+from crossfade.spec.experiment import Direction, Version, qualified
 from crossfade.spec.interpolation import ELAPSED, interpolate, placeholders
+from crossfade.spec.metric import Metric
 from crossfade.spec.source import Path
 
 EXECUTOR = "seldon_api_executor_"
@@ -162,20 +163,40 @@ def _texts(context: Context) -> Iterator[tuple[str, Path, str]]:
     "select by a variable that differs between the versions",
     Severity.ERROR,
 )
-def same_for_all(context: Context) -> Iterator[Place]:
-    """Equal text after interpolation means that both versions share one number."""
-    if len(context.experiment.versions) < 2:
-        return
-    for asked in context.asked:
-        text = asked.metric.query or ""
-        names = [name for name in placeholders(text) if name != ELAPSED]
-        filled = set()
+def same_for_some(context: Context) -> Iterator[Place]:
+    """Equal text after interpolation means that versions share one number, on any store."""
+    for key, metric in context.bundle.metrics.items():
+        texts = _varying(metric)
+        if metric.spec.mock or metric.spec.provider == "iter8" or not texts:
+            continue
+        alike: dict[tuple[str, ...], list[str]] = {}
         for version in context.experiment.versions:
-            values = {v.name: v.value or "x" for v in version.variables}
-            values = {**{name: "x" for name in names if name != "name"}, **values}
-            filled.add(interpolate(text, version.name, values, 1, where=asked.key))
-        if len(filled) == 1:
-            yield asked.place("asks the same for every version")
+            alike.setdefault(_filled(texts, version, key), []).append(version.name)
+        for names in alike.values():
+            if len(names) > 1:
+                text = f"metric {key}: asks the same for {', '.join(names[:-1])} and {names[-1]}"
+                yield Place(context.metric_document(key), _query_path(metric), text)
+
+
+def _varying(metric: Metric) -> list[str]:
+    """Return the texts by which a request may differ: a query, or everything that is sent."""
+    spec = metric.spec
+    if spec.provider in (None, "prometheus"):
+        return [metric.query] if metric.query is not None else []
+    return [p.value for p in spec.params] + ([] if spec.body is None else [spec.body])
+
+
+def _query_path(metric: Metric) -> Path:
+    names = [parameter.name for parameter in metric.spec.params]
+    return ("spec", "params", names.index("query"), "value") if "query" in names else ("spec",)
+
+
+def _filled(texts: list[str], version: Version, key: str) -> tuple[str, ...]:
+    """Return the texts with the version's variables; what has no value is another finding."""
+    names = [name for text in texts for name in placeholders(text) if name not in (ELAPSED, "name")]
+    own = {v.name: v.value.strip() or "x" for v in version.variables}
+    values = {**dict.fromkeys(names, "x"), **own}
+    return tuple(interpolate(text, version.name, values, 1, where=key) for text in texts)
 
 
 @rule("PromQL", "a query does not parse", "correct the query", Severity.ERROR)
