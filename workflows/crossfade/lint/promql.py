@@ -45,6 +45,13 @@ class Query:
         """Return the denominators of every division."""
         return tuple(_denominators(self.tree)) if self.tree is not None else ()
 
+    def zeroed(self) -> bool:
+        """Return whether ``... or vector(0)`` makes a quotient 0 where there is none."""
+        return self.tree is not None and any(
+            guards_with_zero(tree) and any(True for _ in _denominators(bare(tree).lhs))
+            for tree in _within(self.tree)
+        )
+
     @property
     def divides(self) -> bool:
         """Return whether the query divides anything."""
@@ -91,15 +98,21 @@ def bare(tree: Any) -> Any:
     return tree
 
 
-def _denominators(tree: Any) -> Iterator[Any]:
+def _within(tree: Any) -> Iterator[Any]:
+    """Yield an expression and everything that it is made of."""
     tree = bare(tree)
+    yield tree
     if isinstance(tree, promql_parser.BinaryExpr):
-        if operator(tree).startswith("/"):
-            yield tree.rhs
-        yield from _denominators(tree.lhs)
-        yield from _denominators(tree.rhs)
+        yield from _within(tree.lhs)
+        yield from _within(tree.rhs)
     for child in children(tree):
-        yield from _denominators(child)
+        yield from _within(child)
+
+
+def _denominators(tree: Any) -> Iterator[Any]:
+    for part in _within(tree):
+        if isinstance(part, promql_parser.BinaryExpr) and operator(part).startswith("/"):
+            yield part.rhs
 
 
 def children(tree: Any) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from crossfade.errors import Severity
@@ -18,6 +19,7 @@ EXECUTOR = "seldon_api_executor_"
 CLIENT, SERVER = f"{EXECUTOR}client_requests_seconds", f"{EXECUTOR}server_requests_seconds"
 TOP_BUCKET = 10.0
 """The largest finite bucket of Seldon's executor, seconds (reference/iter8.md section 8)."""
+EVERYTHING = re.compile(r"\^?(\(?\.[*+]\??\)?|\*)+\$?")
 MILLISECONDS = ("ms", "millisecond", "milliseconds")
 
 
@@ -86,12 +88,20 @@ def errors_of_everything(context: Context) -> Iterator[Place]:
                 break
 
 
-@rule("D5", "a division by zero where there is no traffic", "divide by (... > 0)")
+@rule(
+    "D5",
+    "a division by zero where there is no traffic",
+    "divide by (... > 0), and put 'or vector(0)' around the numerator alone",
+)
 def division_by_zero(context: Context) -> Iterator[Place]:
-    """``x / (... or vector(0))`` gives NaN without traffic."""
+    """``x / (... or vector(0))`` gives NaN without traffic, and ``(x / y) or vector(0)`` a 0."""
     for asked in context.asked:
         if any(guards_with_zero(tree) for tree in asked.query.divisions()):
             yield asked.place("divides by '... or vector(0)', which is 0/0 = NaN without traffic")
+        if asked.query.zeroed():
+            yield asked.place(
+                "'(... / ...) or vector(0)' is 0 without traffic, which nobody served"
+            )
 
 
 @rule(
@@ -142,10 +152,27 @@ def placeholder_without_value(context: Context) -> Iterator[Place]:
             known = {v.name: v.value for v in version.variables}
             values = {"name": version.name, **known, ELAPSED: "1"}
             for name in placeholders(text):
-                if not values.get(name):
+                if not values.get(name, "").strip():
                     state = "is empty" if name in values else "is not defined"
                     message = f"metric {key}: ${name} {state} for version {version.name}"
                     yield Place(context.metric_document(key), path, message)
+
+
+@rule(
+    "Wide",
+    "a variable's value matches everything",
+    "name what the version's series have and no other's",
+)
+def variable_of_everything(context: Context) -> Iterator[Place]:
+    """Find values as ``.*``, by which a query selects whatever there is."""
+    used = {name for _, _, text in _texts(context) for name in placeholders(text)}
+    for i, version in enumerate(context.experiment.versions):
+        where = ("baseline",) if i == 0 else ("candidates", i - 1)
+        for j, variable in enumerate(version.variables):
+            if variable.name in used and EVERYTHING.fullmatch(variable.value.strip()):
+                path = ("spec", "versionInfo", *where, "variables", j, "value")
+                message = f"variable {variable.name} of {version.name} is {variable.value!r}"
+                yield context.at_experiment(message, *path)
 
 
 def _texts(context: Context) -> Iterator[tuple[str, Path, str]]:
