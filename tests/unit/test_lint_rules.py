@@ -119,6 +119,13 @@ def interval(seconds: int) -> Any:
     return edit
 
 
+def lasting(iterations: int) -> Any:
+    def edit(experiment: dict[str, Any]) -> None:
+        experiment["spec"]["duration"]["iterationsPerLoop"] = iterations
+
+    return edit
+
+
 def action(task: dict[str, Any]) -> Any:
     def edit(experiment: dict[str, Any]) -> None:
         experiment["spec"]["strategy"]["actions"] = {"finish": [task]}
@@ -283,6 +290,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"query": OK.replace("code=~'2..'", "code!~'5..'"), "edit": at_least("0.3")},
         {"query": OK.replace("code=~'2..'", "cache='hit'"), "edit": at_least("0.3")}),
     "C67": ({"edit": limit("0.95")}, {"edit": limit("0.05")}),
+    "Nodes": ({"edit": lasting(91)}, {"edit": lasting(90)}),
+    "Nodes with a watch": ({"edit": lasting(92), "policy": "evidence"},
+                           {"edit": lasting(90), "policy": "evidence"}),
+    "Loop": ({"edit": lasting(51)}, {"edit": lasting(50)}),
+    "Loop of a short interval": ({"edit": interval(9)}, {"edit": interval(10)}),
     "PromQL": ({"query": f"sum(rate(x{{{S}}}[60s])"}, {}),
     "Secret": ({"others": (SECRET,)}, {}),
     "Route": ({"others": (virtual_service(100),)}, {"others": (virtual_service(100, 0),)}),
