@@ -20,6 +20,7 @@ from crossfade.verdict import Counts, Reading
 from crossfade_steps import metrics
 from crossfade_steps.embedded.tools import free_port
 from crossfade_steps.ports import MetricRequest
+from crossfade_steps.scraping import Scraped
 
 JQ = ".data.result[0].value[1] | tonumber"
 
@@ -322,6 +323,32 @@ def test_jq_may_make_one_value_of_several_series(
     reading = Asker("prometheus", store.url).read(window=(100.0, 110.0), jqExpression=jq)
 
     assert reading.value == value
+
+
+@pytest.mark.parametrize(
+    ("bodies", "gap"),
+    [
+        pytest.param([matrix((1, "1"), (31, "2"), (61, "3")), matrix((1, "1"), (16, "2"))], 30.0,
+                     id="the-slower-one"),
+        pytest.param([matrix((1, "1"), (16.01, "2"), (61, "9"), (76, "9")), matrix()], 15.0,
+                     id="a-scrape-failed"),
+        pytest.param([matrix((1, "1")), matrix()], None, id="no-two-samples"),
+    ],
+)  # fmt: skip
+def test_prometheus_says_how_far_apart_its_samples_are(
+    store: Store, bodies: list[str], gap: float | None
+) -> None:
+    store.answers = [(200, {}, body) for body in bodies]
+    document = {"apiVersion": "iter8.tools/v2alpha2", "kind": "Metric", "metadata": {"name": "m"},
+                "spec": {"provider": "prometheus", "urlTemplate": store.url, "params": [
+                    {"name": "query", "value": "sum(rate(a_total{v='$name'}[1m])) / "
+                                               "sum(rate(b_total{v='$name'}[1m]))"}]}}  # fmt: skip
+    metric = Metric.model_validate(document)
+    source = metrics.connect({"m": metric}, {"prometheus": {"timeout": 0.3}})["m"]
+
+    assert isinstance(source, Scraped)
+    assert source.scrape_gap(MetricRequest(metric, "default/m", "v1", {}, 60)) == gap
+    assert "a_total%7Bv%3D%22v1%22%7D%5B300s%5D" in store.requests[0][1]
 
 
 @pytest.mark.embedded

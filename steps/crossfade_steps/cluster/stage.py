@@ -20,7 +20,7 @@ from crossfade.contract import (
     IMAGE_VARIABLE,
     ITERATE,
 )
-from crossfade.errors import BackendError, SpecError
+from crossfade.errors import BackendError, CrossfadeError, SpecError
 from crossfade.spec.durations import seconds
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.names import label_value
@@ -43,6 +43,8 @@ from crossfade_steps.run import Run, Stopped
 CONTROL_SECONDS = 1.0
 POLL_SECONDS = 3.0
 """How long a request is repeated that is made again anyway, or that a Lease waits for."""
+SCRAPE = "scrape"
+"""Where ``<run>`` holds how far apart scrapes were measured to be, in seconds."""
 ABORT, PAUSE, PROMOTE = "abort", "pause", "promote"
 
 
@@ -92,13 +94,13 @@ def open_stage(name: str, bundle_text: str, step: str = "") -> Stage:
     followed = quick if step == ITERATE.name else None
     control = Control(RunStore(quick, namespace, name), clock, followed)
     secrets = secrets_of(kube, namespace)
-    log = Announced(store, kube, clock)
+    log, scrape = Announced(store, kube, clock), measured(store)
     run = Run(
         name=name,
         bundle=bundle,
         objects=kube,
         router=LeasedRouter(router, lease),
-        sources=metrics.connect(bundle.metrics, {"prometheus": bundle.prometheus}, secrets),
+        sources=metrics.connect(bundle.metrics, {"prometheus": scraped(bundle, scrape)}, secrets),
         readiness=KubeReadiness(kube),
         responder=responder_for(proving_request(bundle), HttpResponder(), secrets),
         clock=clock,
@@ -108,11 +110,27 @@ def open_stage(name: str, bundle_text: str, step: str = "") -> Stage:
         order=control.order,
         hold=lease.hold,
         ready_timeout_seconds=_ready_seconds(bundle),
+        measured=scrape,
     )
     deployed = record.last(store.entries(), "deployed")
     if deployed is not None:
         router.pin(deployed.get("identities", {}))
     return Stage(run, kube, store, lease, os.environ.get(IMAGE_VARIABLE, ""), bundle_text, log)
+
+
+def measured(store: RunStore) -> float | None:
+    """Return how far apart the first step found scrapes to be (seconds), None where it did not."""
+    with suppress(CrossfadeError, ValueError):  # an older release's run has none
+        return float((store.find() or {}).get(SCRAPE, ""))
+    return None
+
+
+def scraped(bundle: Bundle, scrape: float | None) -> Mapping[str, Any]:
+    """Return the settings of Prometheus, with the scrapes' measure where they do not say it."""
+    stated = bundle.prometheus.get("scrape_interval")
+    if stated or scrape is None:
+        return bundle.prometheus
+    return {**bundle.prometheus, "scrape_interval": scrape}
 
 
 def with_record(stage: Stage, log: Any) -> Stage:

@@ -17,7 +17,7 @@ import requests
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
 
-from crossfade.counting import SCRAPE_SECONDS
+from crossfade.counting import SCRAPE_SECONDS, counting
 from crossfade.errors import BackendError, SpecError
 from crossfade.spec.interpolation import interpolate
 from crossfade.spec.metric import Metric
@@ -45,6 +45,8 @@ from crossfade_steps.window import LOOK_BACK, read_counts
 API = "/api/v1/query"
 FEWEST_SCRAPES = 4
 """How many scrapes one looks back at least, so that one may fail."""
+RECENT_SECONDS = 300
+"""How far one looks back for how far apart scrapes are."""
 SPARSE = 1.5
 """How many times as far apart as stated samples must be to be told of: a few scrapes may fail."""
 OK = 200
@@ -101,6 +103,27 @@ class Prometheus:
             return Reading(None, "query failed: no answer", query)
         reading = self._reading(request, answer, query)
         return reading if request.window is None else self._counted(request, reading, where)
+
+    def scrape_gap(self, request: MetricRequest) -> float | None:
+        """Return how many seconds the newest samples of the metric's counters are apart.
+
+        None where it counts nothing, or has no two samples yet.  Raises ``BackendError`` where the
+        store does not answer.
+        """
+        metric, where = request.metric, f"metric {request.key}"
+        query = interpolate(
+            metric.query or "", request.version, request.variables, 60, where=where
+        ).strip()
+        found = counting(query) if metric.countable else None
+        apart = [0.0]
+        for selector in found.selectors if found is not None else ():
+            try:
+                answer = self._ask(metric, f"{selector}[{RECENT_SECONDS}s]", where)
+                gaps = [] if answer is None else list(gaps_of(answer.json()))
+            except (requests.RequestException, ValueError) as error:
+                raise BackendError(f"{where}: no answer to {selector}") from error
+            apart.append(round(statistics.median(gaps), 1) if gaps else 0.0)
+        return max(apart) or None
 
     def _counted(self, request: MetricRequest, reading: Reading, where: str) -> Reading:
         """Return the reading with its window's counts, or with why there are none.
