@@ -102,7 +102,8 @@ def _from_vector(
             f"{len(result)} series where one was expected ({labels}{', ...' * (len(result) > 3)})"
         )
         if several is SeveralSeries.REFUSE:
-            return Reading(None, text, query, warnings)
+            how = "add them up in the query, as with sum(...)"
+            return Reading(None, f"{text}: {how}", query, warnings)
         warnings = (*warnings, f"{text}: {len(result) - 1} ignored")
     series = result[0]
     pair = series.get("value") if isinstance(series, Mapping) else None

@@ -48,7 +48,8 @@ class Run:
     ``alarm`` gives the reason why the run must end now, or None; it is asked several times a
     second.  ``start_load`` begins the load once both versions are ready; while ``paused`` says yes
     no iteration begins.  ``order`` gives who wants which version promoted now, or None.  ``hold``
-    raises ``Stopped`` when this run may not change the routes any more.
+    raises ``Stopped`` when this run may not change the routes any more.  ``measured`` is how far
+    apart the store's scrapes were found to be (seconds), where the rollout does not say.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Run:
     order: Callable[[], tuple[str, str] | None] = lambda: None
     hold: Callable[[], None] = lambda: None
     ready_timeout_seconds: float = 300.0
+    measured: float | None = None
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -6,11 +6,12 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from crossfade.errors import BackendError
 from crossfade.growth import Labels, Last, Point, Resets, Samples, resets_of, was_reset
+from crossfade_steps.twins import Twins
 
 Ask = Callable[[str, float, float], Any]
 """Answers a selector, a time (seconds since the epoch) and how far to look back from it (seconds)
@@ -36,6 +37,7 @@ class Store:
     back: float
     most: int = MOST_SAMPLES
     density: float = 0.0  # samples of a counter a second, as far as is known
+    twins: Twins = field(default_factory=Twins)
 
     def around(self, selector: str, at: float) -> Samples:
         """Return the samples around a time."""
@@ -82,6 +84,7 @@ class Store:
         found = _samples(self.ask(selector, at, back), selector)
         count = sum(len(points) for points in found.values())
         self.density = max(self.density, count / max(back, self.back))
+        self.twins.note(found)
         return found
 
 

@@ -52,7 +52,8 @@ class Watch:
 
 def scrape_seconds(run: Run) -> float:
     """Return how far apart the store's scrapes are."""
-    return float(run.bundle.prometheus.get("scrape_interval") or SCRAPE_SECONDS)
+    stated = run.bundle.prometheus.get("scrape_interval")
+    return float(stated or run.measured or SCRAPE_SECONDS)
 
 
 def newest_seconds(run: Run) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from crossfade.births import carried
@@ -45,6 +45,7 @@ class _Counter:
 
     selector: str
     so_far: dict[Labels, Point]
+    known: frozenset[Labels]
     grown: Series = field(default_factory=dict)
     earlier: dict[Labels, Point] | None = None
 
@@ -65,19 +66,15 @@ class _Window:
 
 
 def read_counts(
-    ask: Ask,
-    query: str,
-    since: float,
-    until: float,
-    back: float = LOOK_BACK,
-    *,
-    most: int = MOST_SAMPLES,
-) -> Counts | None:
+    ask: Ask, query: str, since: float, until: float, back: float = LOOK_BACK,
+    *, most: int = MOST_SAMPLES, warn: Callable[[str], None] = lambda text: None,
+) -> Counts | None:  # fmt: skip
     """Return the counts of a window; None for a query that counts nothing known.
 
     Times in seconds since the epoch; ``back`` is how long before an end its last scrape may be;
-    ``most`` is how many samples of a counter are asked for at once.
-    Raises ``BackendError`` with the reason when the window cannot be read.
+    ``most`` is how many samples of a counter are asked for at once.  Counters that are seen twice
+    count once, and ``warn`` is told.  Raises ``BackendError`` with the reason when the window
+    cannot be read.
     """
     found = counting(query)
     if found is None:
@@ -89,11 +86,20 @@ def read_counts(
         _grow(window, piece)
     _grow(window, [cut(end, near, until) for end in ends])
     _end(window, [points_at(end, until, window.resets) for end in ends])
-    return counted(found.shape, tuple(_at_least_nothing(c.grown) for c in window.counters))
+    return counted(found.shape, tuple(_grown(window, warn)))
 
 
-def _at_least_nothing(grown: Series) -> Series:
-    return {labels: max(0.0, value) for labels, value in grown.items()}
+def _grown(window: _Window, warn: Callable[[str], None]) -> Iterator[Series]:
+    """Yield how much each counter's series grew, without those that are another one's twin."""
+    names = set[str]()
+    for counter in window.counters:
+        grown, differing = window.store.twins.once(counter.grown, counter.known)
+        names |= differing
+        yield {labels: max(0.0, value) for labels, value in grown.items()}
+    if names:
+        warn(
+            f"counted once: series of the same pods that differ in {', '.join(sorted(names))} only"
+        )
 
 
 def _begin(window: _Window, found: Counting, until: float) -> list[Samples]:
@@ -110,7 +116,7 @@ def _begin(window: _Window, found: Counting, until: float) -> list[Samples]:
             _check_absent(window, found, i, bool(before), until)
         scraped = last(cut(begins[i], -math.inf, window.since))
         grown = {labels: scraped[labels][1] - value for labels, (_, value) in before.items()}
-        window.counters.append(_Counter(selector, dict(scraped), grown))
+        window.counters.append(_Counter(selector, dict(scraped), frozenset(scraped), grown))
     return ends
 
 

@@ -6,12 +6,17 @@ import json
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from metric_store import Asker, Store, matrix, vector
 
+from crossfade.spec.metric import Metric
 from crossfade.verdict import Counts, Reading
+from crossfade_steps import metrics
 from crossfade_steps.embedded.tools import free_port
+from crossfade_steps.ports import MetricRequest
+from crossfade_steps.scraping import Scraped
 
 
 def test_warnings_of_prometheus_survive_the_library(store: Store) -> None:
@@ -19,6 +24,75 @@ def test_warnings_of_prometheus_survive_the_library(store: Store) -> None:
     store.answers = [(200, {}, json.dumps(body))]
 
     assert Asker("prometheus", store.url).read().warnings == ("one shard is down",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "window", "value"),
+    [
+        pytest.param({}, (100.0, 110.0), None, id="a-policy-that-counts"),
+        pytest.param({}, None, 0.001, id="the-predecessor-s"),
+        pytest.param({"several_series": "first"}, (100.0, 110.0), 0.001, id="said-so"),
+        pytest.param({"several_series": "refuse"}, None, None, id="said-not-to"),
+    ],
+)
+def test_several_series_are_one_value_only_where_that_is_said(
+    store: Store, settings: dict[str, Any], window: tuple[float, float] | None, value: float | None
+) -> None:
+    """Pod a has 0.1 % errors and pod b 90 %: the first of them is no error rate (faults C12)."""
+    query = "sum by (i) (rate(bad[1m])) / sum by (i) (rate(n[1m]))"
+    store.answers = [(200, {}, vector("0.001", "0.9"))]
+
+    reading = Asker("prometheus", store.url).read(
+        window=window, params=[{"name": "query", "value": query}], settings=settings
+    )
+
+    assert reading.value == value
+    told = reading.reason if value is None else reading.warnings[0]
+    assert "2 series where one was expected (i=0; i=1)" in told
+    assert ("sum(...)" in told) is (value is None)
+
+
+@pytest.mark.parametrize(
+    ("jq", "value"),
+    [
+        pytest.param("[.data.result[].value[1] | tonumber] | max", 0.9, id="of-all"),
+        pytest.param("(.data.result[0].value[1] | tonumber) * 1000", None, id="of-the-first"),
+    ],
+)
+def test_jq_may_make_one_value_of_several_series(
+    store: Store, jq: str, value: float | None
+) -> None:
+    store.answers = [(200, {}, vector("0.001", "0.9"))]
+
+    reading = Asker("prometheus", store.url).read(window=(100.0, 110.0), jqExpression=jq)
+
+    assert reading.value == value
+
+
+@pytest.mark.parametrize(
+    ("bodies", "gap"),
+    [
+        pytest.param([matrix((1, "1"), (31, "2"), (61, "3")), matrix((1, "1"), (16, "2"))], 30.0,
+                     id="the-slower-one"),
+        pytest.param([matrix((1, "1"), (16.01, "2"), (61, "9"), (76, "9")), matrix()], 15.0,
+                     id="a-scrape-failed"),
+        pytest.param([matrix((1, "1")), matrix()], None, id="no-two-samples"),
+    ],
+)  # fmt: skip
+def test_prometheus_says_how_far_apart_its_samples_are(
+    store: Store, bodies: list[str], gap: float | None
+) -> None:
+    store.answers = [(200, {}, body) for body in bodies]
+    document = {"apiVersion": "iter8.tools/v2alpha2", "kind": "Metric", "metadata": {"name": "m"},
+                "spec": {"provider": "prometheus", "urlTemplate": store.url, "params": [
+                    {"name": "query", "value": "sum(rate(a_total{v='$name'}[1m])) / "
+                                               "sum(rate(b_total{v='$name'}[1m]))"}]}}  # fmt: skip
+    metric = Metric.model_validate(document)
+    source = metrics.connect({"m": metric}, {"prometheus": {"timeout": 0.3}})["m"]
+
+    assert isinstance(source, Scraped)
+    assert source.scrape_gap(MetricRequest(metric, "default/m", "v1", {}, 60)) == gap
+    assert "a_total%7Bv%3D%22v1%22%7D%5B300s%5D" in store.requests[0][1]
 
 
 @pytest.mark.embedded

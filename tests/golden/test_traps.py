@@ -20,10 +20,10 @@ from pydantic import ValidationError
 from crossfade import contract
 from crossfade.compiler import compile_text, to_dict, workflow
 from crossfade.compiler.dump import to_yaml
-from crossfade.compiler.limits import MOST_NODES, advice
 from crossfade.compiler.schedule import checked_schedule
 from crossfade.errors import SpecError
 from crossfade.frame import frame, require_frame
+from crossfade.lint.looping import MOST_NODES, advice
 from crossfade.spec.names import dns_name, label_value, lock_name, plain_text
 from crossfade.spec.rollout import Bundle, Policy
 

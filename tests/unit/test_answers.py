@@ -76,7 +76,10 @@ def test_a_dollar_that_is_no_placeholder_is_text(text: str) -> None:
     assert interpolate(text, "v", {}, 1, where="m") == text
 
 
-@pytest.mark.parametrize(("variables", "what"), [({"hash": ""}, "is empty"), ({}, "not defined")])
+@pytest.mark.parametrize(
+    ("variables", "what"),
+    [({"hash": ""}, "is empty"), ({"hash": " "}, "is empty"), ({}, "not defined")],
+)
 def test_a_placeholder_without_a_value_is_refused(variables: dict[str, str], what: str) -> None:
     with pytest.raises(SpecError, match=f"metric m: placeholder \\$hash .*{what}.*v1"):
         interpolate('x{pod=~".*-$hash-.*"}', "v1", variables, 10, where="metric m")

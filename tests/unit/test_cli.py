@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -67,6 +68,22 @@ def test_compile_prints_the_workflow_and_nothing_else_to_stdout(
     assert call(monkeypatch, "compile", EXAMPLE) == 0
     golden = (Path(EXAMPLE) / "workflow.yaml").read_text()
     assert capsys.readouterr().out == golden
+
+
+@pytest.mark.parametrize(("words", "code"), [(("lint",), 2), (("compile",), 2),
+                                           (("compile", "--loop", "pod"), 0)])  # fmt: skip
+def test_what_nodes_cannot_do_is_told_and_done_in_a_pod(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    words: tuple[str, ...], code: int,
+) -> None:  # fmt: skip
+    folder = tmp_path / "iris"
+    shutil.copytree(EXAMPLE, folder)
+    file = folder / "experiment.yaml"
+    file.write_text(file.read_text().replace("iterationsPerLoop: 15", "iterationsPerLoop: 91"))
+
+    assert call(monkeypatch, *words, str(folder)) == code
+    captured = capsys.readouterr()
+    assert "91 iterations with loop: nodes, expected at most 90" in captured.out + captured.err
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,9 @@ def metric(name: str, query: str, **spec: Any) -> dict[str, Any]:
 
 
 GOOD_REWARD = f"sum(rate(r_total{{{S}}}[60s])) / (sum(rate(n_total{{{S}}}[60s])) > 0)"
+OK = f"sum(rate(n_total{{code=~'2..',{S}}}[60s])) / sum(rate(n_total{{{S}}}[60s]))"
+MEAN = f"sum(rate({{0}}_sum{{{{{S}}}}}[60s])) / sum(rate({{0}}_count{{{{{S}}}}}[60s]))"
+P95 = f"histogram_quantile(0.95, sum by (le) (rate({{0}}_bucket{{{{{S}}}}}[60s])))"
 GOOD = f"sum(rate(errors_total{{{S}}}[60s])) / (sum(rate(n_total{{{S}}}[60s])) > 0)"
 
 
@@ -98,6 +101,15 @@ def limit(value: Any) -> Any:
     return edit
 
 
+def at_least(value: Any) -> Any:
+    def edit(experiment: dict[str, Any]) -> None:
+        objective = experiment["spec"]["criteria"]["objectives"][0]
+        del objective["upperLimit"]
+        objective["lowerLimit"] = value
+
+    return edit
+
+
 def without_namespace(experiment: dict[str, Any]) -> None:
     del experiment["metadata"]["namespace"]
 
@@ -105,6 +117,13 @@ def without_namespace(experiment: dict[str, Any]) -> None:
 def interval(seconds: int) -> Any:
     def edit(experiment: dict[str, Any]) -> None:
         experiment["spec"]["duration"]["intervalSeconds"] = seconds
+
+    return edit
+
+
+def lasting(iterations: int) -> Any:
+    def edit(experiment: dict[str, Any]) -> None:
+        experiment["spec"]["duration"]["iterationsPerLoop"] = iterations
 
     return edit
 
@@ -123,6 +142,19 @@ def variable(name: str, value: str) -> Any:
             experiment["spec"]["versionInfo"]["candidates"][0],
         ):
             version["variables"].append({"name": name, "value": value})
+
+    return edit
+
+
+def third(**variables: str) -> Any:
+    def edit(experiment: dict[str, Any]) -> None:
+        candidates = experiment["spec"]["versionInfo"]["candidates"]
+        more = copy.deepcopy(candidates[0])
+        more["name"] = "c"
+        more["variables"] = [{"name": n, "value": v} for n, v in variables.items()]
+        more["weightObjRef"]["fieldPath"] = ".spec.http[0].route[2].weight"
+        candidates.append(more)
+        experiment["spec"]["strategy"]["testingPattern"] = "A/B/N"
 
     return edit
 
@@ -175,6 +207,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
            {"query": f"sum(rate({SERVER}_count{{code!~'2..',service='predictions',{S}}}[60s]))"}),
     "D5": ({"query": f"sum(rate(a_total{{{S}}}[60s])) / (sum(rate(b_total[60s])) or vector(0))"},
            {"query": f"(sum(rate(a_total{{{S}}}[60s])) or vector(0)) / sum(rate(b_total[60s]))"}),
+    "D5 around the quotient": ({"query": f"({GOOD}) or on() vector(0)"},
+                               {"query": GOOD.replace("sum(rate(e", "(sum(rate(e")
+                                .replace(") /", ") or on() vector(0)) /")}),
     "D6": ({"edit": interval(20)}, {"edit": interval(30)}),
     "E1": ({"edit": interval(29), "policy": "evidence"},
            {"edit": interval(30), "policy": "evidence"}),
@@ -184,6 +219,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "policy": "evidence"}),
     "E3": ({"jqExpression": "(.data.result[0].value[1] | tonumber) * 1000", "policy": "evidence"},
            {"jqExpression": ".data.result[0].value[1] | tonumber", "policy": "evidence"}),
+    "E4": ({"query": f"sum by (pod) (rate(a_total{{{S}}}[60s])) / sum by (pod) (rate(b[60s]))",
+            "policy": "evidence"},
+           {"query": f"sum by (pod) (rate(a_total{{{S}}}[60s])) / sum by (pod) (rate(b[60s]))",
+            "policy": "iter8"}),
     "D7": ({"query": f"sum(rate(a_total{{{S}}}[${{elapsedTime}}s]))"}, {}),
     "D8": ({"query": f"sum(increase(a{{{S}}}[60s]))", "others": (job(*LOAD, "10", "http://g/p"),)},
            {"query": f"sum(increase(a{{{S}}}[60s]))", "others": (job(*LOAD, "20", "http://g/p"),)}),
@@ -219,8 +258,53 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             {"others": (deployment("a", replicas=2), deployment("b", replicas=2))}),
     "C10": ({"query": 'sum(x{pod=~".*-$hash-.*",d="$sid"})', "edit": variable("hash", "")},
             {"query": 'sum(x{pod=~".*-$hash-.*",d="$sid"})', "edit": variable("hash", "1")}),
+    "C10 of a blank": ({"query": 'sum(x{pod="$p",d="$sid"})', "edit": variable("p", " ")},
+                       {"query": 'sum(x{pod="$p",d="$sid"})', "edit": variable("p", "a b")}),
+    "Wide": ({"query": 'sum(x{pod=~"$p",d="$sid"})', "edit": variable("p", ".*")},
+             {"query": 'sum(x{pod=~"$p",d="$sid"})', "edit": variable("p", "a.*")}),
+    "C12": ({"query": f"sum without (pod) (rate(a_total{{{S}}}[60s]))"},
+            {"query": f"sum(sum without (pod) (rate(a_total{{{S}}}[60s])))"}),
+    "Series": ({"query": f"rate(a_total{{{S}}}[60s])"}, {"query": f"avg(rate(a{{{S}}}[60s]))"}),
+    "Series of which jq makes one": (
+        {"query": f"x{{{S}}}", "jqExpression": "(.data.result[0].value[1]|tonumber) * 8"},
+        {"query": f"x{{{S}}}", "jqExpression": "[.data.result[].value[1]|tonumber] | max"}),
     "C63": ({"query": 'rate(req{app="iris"}[60s])'}, {"query": 'rate(req{app="$name"}[60s])'}),
+    "C63 of two of three": ({"edit": third(sid="y")}, {"edit": third(sid="z")}),
+    "C63 of another store": (
+        {"query": "sum:errors{service:iris}", "provider": "datadog", "jqExpression": ".x"},
+        {"query": "sum:errors{service:$sid}", "provider": "datadog", "jqExpression": ".x"}),
+    "C63 of a body": (
+        {"query": "errors", "provider": "sysdig", "method": "POST", "body": '{"of": "iris"}'},
+        {"query": "errors", "provider": "sysdig", "method": "POST", "body": '{"of": "$name"}'}),
+    "C65": ({"query": MEAN.format("x_seconds"), "edit": limit(250)},
+            {"query": MEAN.format("x_seconds"), "edit": limit("250m"), "units": "seconds"}),
+    "C65 of a percentile": (
+        {"query": P95.format("x_milliseconds"), "edit": limit("0.5")},
+        {"query": P95.format("x_milliseconds"), "edit": limit(500), "units": "ms"}),
+    "C65 of the units": (
+        {"query": MEAN.format("x_ms"), "edit": limit(250), "units": "seconds"},
+        {"query": f"0.001 * {MEAN.format('x_ms')}", "edit": limit("250m"), "units": "seconds"}),
+    "C65 with a factor": (
+        {"query": f"1000 * {MEAN.format('x_seconds')}", "edit": limit(250), "units": "s"},
+        {"query": f"1000 * {MEAN.format('x_seconds')}", "edit": limit(250), "units": "ms"}),
+    "D2 with a factor": (
+        {"query": MEAN.format("x_seconds"), "edit": limit(250), "units": "ms"},
+        {"query": f"1000 * {MEAN.format('x_seconds')}", "edit": limit(250), "units": "ms"}),
+    "C67 in percent": ({"query": f"100 * {GOOD}", "edit": limit(95)},
+                       {"query": f"100 * {GOOD}", "edit": limit(1)}),
+    "C67 from below": ({"query": OK, "edit": at_least("0.01")},
+                       {"query": OK, "edit": at_least("0.95")}),
+    "C67 out of reach": ({"query": OK, "edit": at_least(95)},
+                         {"query": f"100 * {OK}", "edit": at_least(95)}),
+    "C67 of no success": (
+        {"query": OK.replace("code=~'2..'", "code!~'5..'"), "edit": at_least("0.3")},
+        {"query": OK.replace("code=~'2..'", "cache='hit'"), "edit": at_least("0.3")}),
     "C67": ({"edit": limit("0.95")}, {"edit": limit("0.05")}),
+    "Nodes": ({"edit": lasting(91)}, {"edit": lasting(90)}),
+    "Nodes with a watch": ({"edit": lasting(92), "policy": "evidence"},
+                           {"edit": lasting(90), "policy": "evidence"}),
+    "Loop": ({"edit": lasting(51)}, {"edit": lasting(50)}),
+    "Loop of a short interval": ({"edit": interval(9)}, {"edit": interval(10)}),
     "PromQL": ({"query": f"sum(rate(x{{{S}}}[60s])"}, {}),
     "Secret": ({"others": (SECRET,)}, {}),
     "Route": ({"others": (virtual_service(100),)}, {"others": (virtual_service(100, 0),)}),
@@ -272,6 +356,21 @@ def test_a_rule_fires_on_its_input_and_not_on_its_twin(rule: str) -> None:
 
     assert rule in rules(**bad)
     assert rule not in rules(**good)
+
+
+def test_versions_that_share_a_query_are_named() -> None:
+    experiment = copy.deepcopy(EXPERIMENT)
+    third(sid="y")(experiment)
+    data = [experiment, metric("m", GOOD), metric("reward", GOOD_REWARD)]
+    documents = tuple(Document(f"f{i}.yaml", d) for i, d in enumerate(data))
+    bundle, _ = assemble(documents, {})
+
+    found = [f for f in lint(Loaded(bundle, (), documents)) if f.rule == "C63"]
+
+    assert [f.message for f in found] == [
+        f"metric default/{name}: asks the same for b and c" for name in ("reward", "m")
+    ]
+    assert {f.field for f in found} == {"spec.params[0].value"}
 
 
 def test_the_twin_of_everything_is_clean() -> None:

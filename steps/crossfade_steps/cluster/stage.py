@@ -36,6 +36,7 @@ from crossfade_steps.cluster.kube import Kube, connect, own_namespace
 from crossfade_steps.cluster.lease import Lease, Leases
 from crossfade_steps.cluster.leased import LeasedObjects, LeasedRouter
 from crossfade_steps.cluster.readiness import KubeReadiness
+from crossfade_steps.cluster.scrapes import measured, scraped
 from crossfade_steps.cluster.store import UID, RunStore
 from crossfade_steps.ports import Clock, ObjectKey, Record, Router
 from crossfade_steps.responder import HttpResponder, responder_for
@@ -115,13 +116,13 @@ def _run(
     router: Router, control: Control, log: Announced, clock: Clock,
 ) -> Run:  # fmt: skip
     """Return the run of a container: its ports, most of them of this cluster."""
-    secrets = secrets_of(kube, store.namespace)
+    secrets, scrape = secrets_of(kube, store.namespace), measured(store)
     return Run(
         name=store.run,
         bundle=bundle,
         objects=kube,
         router=LeasedRouter(router, lease),
-        sources=metrics.connect(bundle.metrics, {"prometheus": bundle.prometheus}, secrets),
+        sources=metrics.connect(bundle.metrics, {"prometheus": scraped(bundle, scrape)}, secrets),
         readiness=KubeReadiness(kube),
         responder=responder_for(proving_request(bundle), HttpResponder(), secrets),
         clock=clock,
@@ -131,6 +132,7 @@ def _run(
         order=control.order,
         hold=lease.hold,
         ready_timeout_seconds=_ready_seconds(bundle),
+        measured=scrape,
     )
 
 

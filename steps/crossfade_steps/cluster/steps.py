@@ -14,12 +14,13 @@ from crossfade.frame import require_frame
 from crossfade.report.page import page
 from crossfade.verdict import Decision, Outcome
 from crossfade_steps import deploy as deploying
-from crossfade_steps import loop, opening, safety, versions
+from crossfade_steps import loop, opening, safety, scraping, versions
 from crossfade_steps.applying import resume
 from crossfade_steps.beginning import beginning
 from crossfade_steps.cluster import doctor, guard, promotion, rejected
 from crossfade_steps.cluster.conclude import conclude, deployed_of
 from crossfade_steps.cluster.jobs import create_jobs
+from crossfade_steps.cluster.scrapes import SCRAPE
 from crossfade_steps.cluster.stage import Stage, facts_of, labels_of, require_keys
 from crossfade_steps.cluster.store import UID
 from crossfade_steps.freeing import free_candidates
@@ -40,8 +41,10 @@ def check(stage: Stage, frame: str, uid: str) -> Outputs:
     require_frame(run.bundle, frame)
     policies.settings(run.bundle.policy)
     require_keys(stage)
-    candidates = rejected.digest(run)
+    candidates, scrape = rejected.digest(run), scraping.measured(run)
     facts = {**facts_of(stage), "candidates": candidates, UID: uid}
+    if scrape is not None:
+        facts[SCRAPE] = f"{scrape:g}"
     if not stage.store.create(labels_of(run.bundle), facts):
         require_digest(stage, stage.store.head().get("digest", ""))
     stage.store.append_once(record.header(run.name, run.bundle, run.clock.now()))
@@ -54,7 +57,8 @@ def check(stage: Stage, frame: str, uid: str) -> Outputs:
         stage.kube.require(manifest)
     guard.start(stage)
     names = ", ".join(v.name for v in run.versions)
-    return {"start": "0", "digest": run.bundle.digest, "summary": f"ready to compare {names}"}
+    summary = "; ".join(filter(None, (f"ready to compare {names}", scraping.told(run, scrape))))
+    return {"start": "0", "digest": run.bundle.digest, "summary": summary}
 
 
 def _take(stage: Stage) -> None:

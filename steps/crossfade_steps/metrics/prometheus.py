@@ -17,11 +17,11 @@ import requests
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
 
-from crossfade.counting import SCRAPE_SECONDS
+from crossfade.counting import SCRAPE_SECONDS, counting
 from crossfade.errors import BackendError, SpecError
 from crossfade.spec.interpolation import interpolate
 from crossfade.spec.metric import Metric
-from crossfade.spec.prometheus import PrometheusSettings
+from crossfade.spec.prometheus import PrometheusSettings, SeveralSeries
 from crossfade.verdict import Reading
 from crossfade_steps.answers import (
     jq_reading,
@@ -44,6 +44,8 @@ from crossfade_steps.window import LOOK_BACK, read_counts
 API = "/api/v1/query"
 FEWEST_SCRAPES = 4
 """How many scrapes one looks back at least, so that one may fail."""
+RECENT_SECONDS = 300
+"""How far one looks back for how far apart scrapes are."""
 SPARSE = 1.5
 """How many times as far apart as stated samples must be to be told of: a few scrapes may fail."""
 OK = 200
@@ -87,8 +89,29 @@ class Prometheus:
             return Reading(None, f"query failed: {told(error)}", query)
         if answer is None:
             return Reading(None, "query failed: no answer", query)
-        reading = self._reading(metric, answer, query)
+        reading = self._reading(request, answer, query)
         return reading if request.window is None else self._counted(request, reading, where)
+
+    def scrape_gap(self, request: MetricRequest) -> float | None:
+        """Return how many seconds the newest samples of the metric's counters are apart.
+
+        None where it counts nothing, or has no two samples yet.  Raises ``BackendError`` where the
+        store does not answer.
+        """
+        metric, where = request.metric, f"metric {request.key}"
+        query = interpolate(
+            metric.query or "", request.version, request.variables, 60, where=where
+        ).strip()
+        found = counting(query) if metric.countable else None
+        apart = [0.0]
+        for selector in found.selectors if found is not None else ():
+            try:
+                answer = self._ask(metric, f"{selector}[{RECENT_SECONDS}s]", where)
+                gaps = [] if answer is None else list(gaps_of(answer.json()))
+            except (requests.RequestException, ValueError) as error:
+                raise BackendError(f"{where}: no answer to {selector}") from error
+            apart.append(round(statistics.median(gaps), 1) if gaps else 0.0)
+        return max(apart) or None
 
     def _counted(self, request: MetricRequest, reading: Reading, where: str) -> Reading:
         """Return the reading with its window's counts, or with why there are none.
@@ -99,6 +122,7 @@ class Prometheus:
             return reading
         ahead = self._settings.scrape_interval or SCRAPE_SECONDS
         look_back, gaps = max(LOOK_BACK, FEWEST_SCRAPES * ahead), list[float]()
+        said = list(reading.warnings)
 
         def ask(selector: str, at: float, back: float) -> Any:
             samples = f"{selector}[{math.ceil(back + ahead)}s]"
@@ -112,12 +136,11 @@ class Prometheus:
 
         assert request.window is not None, "asked only with a window"
         try:
-            counts = read_counts(ask, reading.query, *request.window, look_back)
+            counts = read_counts(ask, reading.query, *request.window, look_back, warn=said.append)
         except (requests.RequestException, ValueError, BackendError) as error:
             text = told(error) if isinstance(error, requests.RequestException) else str(error)
             return replace(reading, warnings=(*reading.warnings, f"not counted: {text}"))
-        warnings = (*reading.warnings, *_sparse(gaps, ahead))
-        return replace(reading, counts=counts, warnings=warnings)
+        return replace(reading, counts=counts, warnings=(*said, *_sparse(gaps, ahead)))
 
     def _ask(
         self, metric: Metric, query: str, where: str, at: float | None = None
@@ -140,7 +163,7 @@ class Prometheus:
                 client.custom_query(query, params=params, timeout=self._settings.timeout)
             return session.answer
 
-    def _reading(self, metric: Metric, answer: requests.Response, query: str) -> Reading:
+    def _reading(self, request: MetricRequest, answer: requests.Response, query: str) -> Reading:
         try:
             body = answer.json()
         except ValueError:
@@ -150,12 +173,19 @@ class Prometheus:
             text = body.get("error") if isinstance(body, dict) else body
             reason = f"query failed: HTTP {answer.status_code}, {excerpt(text)}"
             return Reading(None, reason, query)
-        reading = prometheus_reading(body, query=query, several=self._settings.several_series)
-        own = metric.spec.jq_expression
-        if own is None or reading.value is None or metric.plain:
+        reading = prometheus_reading(body, query=query, several=self._several(request))
+        own = request.metric.spec.jq_expression
+        if own is None or reading.value is None or request.metric.plain:
             return reading
         through_jq = jq_reading(body, own, query=query)
         return Reading(through_jq.value, through_jq.reason, query, reading.warnings)
+
+    def _several(self, request: MetricRequest) -> SeveralSeries:
+        """Return what several series mean: a policy of counts asks for a window."""
+        if self._settings.several_series is not None:
+            return self._settings.several_series
+        fine = request.window is None or request.metric.chooses
+        return SeveralSeries.FIRST if fine else SeveralSeries.REFUSE
 
 
 def _sparse(gaps: Sequence[float], stated: float) -> Iterator[str]:

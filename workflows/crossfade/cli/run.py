@@ -14,6 +14,7 @@ from crossfade.cli.plan import foretell
 from crossfade.cli.watching import shown
 from crossfade.errors import SpecError
 from crossfade.lint import accepted
+from crossfade.lint.looping import OF_ARGO
 from crossfade.spec.rollout import Bundle
 
 
@@ -24,7 +25,7 @@ def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, f
 
     loaded = read(paths, settings, policy, scrape_seconds=SCRAPE_SECONDS)
     bundle = bundle_of(loaded)
-    show_findings(loaded.findings)
+    show_findings([finding for finding in loaded.findings if finding.rule not in OF_ARGO])
     show_accepted(accepted(bundle))
     foretell(bundle)
     place = _made(folder / "runs" / _name(bundle))

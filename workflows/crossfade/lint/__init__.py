@@ -11,11 +11,15 @@ from crossfade.errors import Finding, Severity, SpecError
 from crossfade.lint import (  # the import registers their rules
     credentials,
     experiments,
+    looping,
     manifests,
     named,
     queries,
+    ratios,
+    series,
     sources,
     twice,
+    units,
     windows,
 )
 from crossfade.lint.rule import RULES, Context, Rule
@@ -29,11 +33,15 @@ __all__ = [
     "credentials",
     "experiments",
     "lint",
+    "looping",
     "manifests",
     "named",
     "queries",
+    "ratios",
+    "series",
     "sources",
     "twice",
+    "units",
     "windows",
 ]
 
@@ -75,10 +83,12 @@ def stopping(findings: Iterable[Finding], despite: Sequence[str] = ()) -> list[F
     """Return the errors that stop a rollout.
 
     The predecessor's own traps (rules D...) are told but stop nothing: its files run.  Nor do the
-    rules that somebody is there to look into (``despite``).
+    rules that somebody is there to look into (``despite``), and what Argo alone cannot do: the
+    compiler refuses that, in the loop that is asked for.
     """
+    fine = (*despite, *looping.OF_ARGO)
     return [f for f in findings if f.severity is Severity.ERROR
-            and not (f.rule.startswith("D") or f.rule in despite)]  # fmt: skip
+            and not (f.rule.startswith("D") or f.rule in fine)]  # fmt: skip
 
 
 def _broken_policy(context: Context) -> list[Finding]:

@@ -19,8 +19,9 @@ HEAD = """# Lint rules
 
 Generated from the rules (`make docs`); `crossfade lint` reports them with file, line and field.
 D1 to D30 are the traps of the predecessor's published example; C63 to C67 are faults that bit users
-of other tools (C65, a limit in the wrong unit, is part of D2). A rule of severity error makes
-`crossfade lint` exit with 2. Errors other than D rules also keep `run` and `compile` from starting.
+of other tools (C65, a limit in the wrong unit, is part of D2, too). A rule of severity error makes
+`crossfade lint` exit with 2. Errors other than D rules also keep `run` and `compile` from starting;
+what Argo alone cannot do (Nodes) does not concern `run`, and `compile --loop pod` can.
 
 | rule | severity | what is wrong | what to do |
 |---|---|---|---|

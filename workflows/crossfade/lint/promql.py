@@ -39,11 +39,18 @@ class Query:
 
     def selectors(self) -> tuple[Selector, ...]:
         """Return everything the query selects, with the functions around it, outermost first."""
-        return tuple(_selectors(self.tree, ())) if self.tree is not None else ()
+        return selectors_of(self.tree) if self.tree is not None else ()
 
     def divisions(self) -> tuple[Any, ...]:
         """Return the denominators of every division."""
         return tuple(_denominators(self.tree)) if self.tree is not None else ()
+
+    def zeroed(self) -> bool:
+        """Return whether ``... or vector(0)`` makes a quotient 0 where there is none."""
+        return self.tree is not None and any(
+            guards_with_zero(tree) and any(True for _ in _denominators(bare(tree).lhs))
+            for tree in _within(self.tree)
+        )
 
     @property
     def divides(self) -> bool:
@@ -72,35 +79,44 @@ def parse(text: str) -> Query:
 
 def guards_with_zero(tree: Any) -> bool:
     """Return whether an expression is ``... or vector(0)``: a denominator that becomes 0."""
-    tree = _bare(tree)
-    if not isinstance(tree, promql_parser.BinaryExpr) or not _operator(tree).startswith("or"):
+    tree = bare(tree)
+    if not isinstance(tree, promql_parser.BinaryExpr) or not operator(tree).startswith("or"):
         return False
-    right = _bare(tree.rhs)
+    right = bare(tree.rhs)
     return isinstance(right, promql_parser.Call) and right.func.name == "vector"
 
 
-def _operator(tree: Any) -> str:
+def operator(tree: Any) -> str:
+    """Return a binary expression's operator, with its modifiers."""
     return str(tree.op).strip()
 
 
-def _bare(tree: Any) -> Any:
+def bare(tree: Any) -> Any:
+    """Return an expression without parentheses around it."""
     while isinstance(tree, promql_parser.ParenExpr):
         tree = tree.expr
     return tree
 
 
-def _denominators(tree: Any) -> Iterator[Any]:
-    tree = _bare(tree)
+def _within(tree: Any) -> Iterator[Any]:
+    """Yield an expression and everything that it is made of."""
+    tree = bare(tree)
+    yield tree
     if isinstance(tree, promql_parser.BinaryExpr):
-        if _operator(tree).startswith("/"):
-            yield tree.rhs
-        yield from _denominators(tree.lhs)
-        yield from _denominators(tree.rhs)
-    for child in _children(tree):
-        yield from _denominators(child)
+        yield from _within(tree.lhs)
+        yield from _within(tree.rhs)
+    for child in children(tree):
+        yield from _within(child)
 
 
-def _children(tree: Any) -> tuple[Any, ...]:
+def _denominators(tree: Any) -> Iterator[Any]:
+    for part in _within(tree):
+        if isinstance(part, promql_parser.BinaryExpr) and operator(part).startswith("/"):
+            yield part.rhs
+
+
+def children(tree: Any) -> tuple[Any, ...]:
+    """Return what a function, an aggregation or a sign is put to."""
     if isinstance(tree, promql_parser.Call):
         return tuple(tree.args)
     if isinstance(tree, promql_parser.AggregateExpr | promql_parser.UnaryExpr):
@@ -108,8 +124,13 @@ def _children(tree: Any) -> tuple[Any, ...]:
     return (tree.expr,) if isinstance(tree, promql_parser.SubqueryExpr) else ()
 
 
+def selectors_of(tree: Any) -> tuple[Selector, ...]:
+    """Return everything an expression selects."""
+    return tuple(_selectors(tree, ()))
+
+
 def _selectors(tree: Any, functions: tuple[str, ...]) -> Iterator[Selector]:
-    tree = _bare(tree)
+    tree = bare(tree)
     if isinstance(tree, promql_parser.MatrixSelector):
         seconds = tree.range.total_seconds()
         yield _selector(tree.vector_selector, seconds, functions)
@@ -121,7 +142,7 @@ def _selectors(tree: Any, functions: tuple[str, ...]) -> Iterator[Selector]:
     else:
         name = tree.func.name if isinstance(tree, promql_parser.Call) else ""
         inner = (*functions, name) if name else functions
-        for child in _children(tree):
+        for child in children(tree):
             yield from _selectors(child, inner)
 
 

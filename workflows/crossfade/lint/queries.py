@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from crossfade.errors import Severity
 from crossfade.lint.promql import ELAPSED_STAND_IN, Selector, guards_with_zero
+from crossfade.lint.ratios import is_ratio, scale_of
 from crossfade.lint.rule import Asked, Context, Place, rule
-from crossfade.spec.experiment import Direction, qualified
+from crossfade.lint.shapes import shapes
+from crossfade.spec.experiment import Direction, Version, qualified
 from crossfade.spec.interpolation import ELAPSED, interpolate, placeholders
+from crossfade.spec.metric import Metric
 from crossfade.spec.source import Path
 
 EXECUTOR = "seldon_api_executor_"
 CLIENT, SERVER = f"{EXECUTOR}client_requests_seconds", f"{EXECUTOR}server_requests_seconds"
 TOP_BUCKET = 10.0
 """The largest finite bucket of the histograms of Seldon's executor, seconds."""
+EVERYTHING = re.compile(r"\^?(\(?\.[*+]\??\)?|\*)+\$?")
 MILLISECONDS = ("ms", "millisecond", "milliseconds")
-RATIO_LIMIT = 0.5
 
 
 @rule("D1", "a count is read from a sum", "query the _count series")
@@ -36,10 +40,11 @@ def count_from_sum(context: Context) -> Iterator[Place]:
 )
 def unit_clash(context: Context) -> Iterator[Place]:
     """Compare the metric's units and limits with the suffix of what it selects (C65)."""
-    limits = _limits(context)
+    limits, known = _limits(context), shapes(context.bundle)
     for asked in context.asked:
         selectors = asked.query.selectors()
-        seconds = any("_seconds" in s.name for s in selectors) and not _is_ratio(asked)
+        plain = not is_ratio(asked) and scale_of(known.get(asked.key)) == 1
+        seconds = plain and any("_seconds" in s.name for s in selectors)
         units = (asked.metric.spec.units or "").lower()
         if seconds and units in MILLISECONDS:
             yield asked.place(f"units are {units} but {selectors[0].name} is in seconds")
@@ -83,12 +88,20 @@ def errors_of_everything(context: Context) -> Iterator[Place]:
                 break
 
 
-@rule("D5", "a division by zero where there is no traffic", "divide by (... > 0)")
+@rule(
+    "D5",
+    "a division by zero where there is no traffic",
+    "divide by (... > 0), and put 'or vector(0)' around the numerator alone",
+)
 def division_by_zero(context: Context) -> Iterator[Place]:
-    """``x / (... or vector(0))`` gives NaN without traffic."""
+    """``x / (... or vector(0))`` gives NaN without traffic, and ``(x / y) or vector(0)`` a 0."""
     for asked in context.asked:
         if any(guards_with_zero(tree) for tree in asked.query.divisions()):
             yield asked.place("divides by '... or vector(0)', which is 0/0 = NaN without traffic")
+        if asked.query.zeroed():
+            yield asked.place(
+                "'(... / ...) or vector(0)' is 0 without traffic, which nobody served"
+            )
 
 
 @rule(
@@ -139,10 +152,27 @@ def placeholder_without_value(context: Context) -> Iterator[Place]:
             known = {v.name: v.value for v in version.variables}
             values = {"name": version.name, **known, ELAPSED: "1"}
             for name in placeholders(text):
-                if not values.get(name):
+                if not values.get(name, "").strip():
                     state = "is empty" if name in values else "is not defined"
                     message = f"metric {key}: ${name} {state} for version {version.name}"
                     yield Place(context.metric_document(key), path, message)
+
+
+@rule(
+    "Wide",
+    "a variable's value matches everything",
+    "name what the version's series have and no other's",
+)
+def variable_of_everything(context: Context) -> Iterator[Place]:
+    """Find values as ``.*``, by which a query selects whatever there is."""
+    used = {name for _, _, text in _texts(context) for name in placeholders(text)}
+    for i, version in enumerate(context.experiment.versions):
+        where = ("baseline",) if i == 0 else ("candidates", i - 1)
+        for j, variable in enumerate(version.variables):
+            if variable.name in used and EVERYTHING.fullmatch(variable.value.strip()):
+                path = ("spec", "versionInfo", *where, "variables", j, "value")
+                message = f"variable {variable.name} of {version.name} is {variable.value!r}"
+                yield context.at_experiment(message, *path)
 
 
 def _texts(context: Context) -> Iterator[tuple[str, Path, str]]:
@@ -160,30 +190,40 @@ def _texts(context: Context) -> Iterator[tuple[str, Path, str]]:
     "select by a variable that differs between the versions",
     Severity.ERROR,
 )
-def same_for_all(context: Context) -> Iterator[Place]:
-    """Equal text after interpolation means that both versions share one number."""
-    if len(context.experiment.versions) < 2:
-        return
-    for asked in context.asked:
-        text = asked.metric.query or ""
-        names = [name for name in placeholders(text) if name != ELAPSED]
-        filled = set()
+def same_for_some(context: Context) -> Iterator[Place]:
+    """Equal text after interpolation means that versions share one number, on any store."""
+    for key, metric in context.bundle.metrics.items():
+        texts = _varying(metric)
+        if metric.spec.mock or metric.spec.provider == "iter8" or not texts:
+            continue
+        alike: dict[tuple[str, ...], list[str]] = {}
         for version in context.experiment.versions:
-            values = {v.name: v.value or "x" for v in version.variables}
-            values = {**{name: "x" for name in names if name != "name"}, **values}
-            filled.add(interpolate(text, version.name, values, 1, where=asked.key))
-        if len(filled) == 1:
-            yield asked.place("asks the same for every version")
+            alike.setdefault(_filled(texts, version, key), []).append(version.name)
+        for names in alike.values():
+            if len(names) > 1:
+                text = f"metric {key}: asks the same for {', '.join(names[:-1])} and {names[-1]}"
+                yield Place(context.metric_document(key), _query_path(metric), text)
 
 
-@rule("C67", "a ratio may be almost anything", "write the limit as a fraction: 0.01 is 1 %")
-def generous_ratio(context: Context) -> Iterator[Place]:
-    """Find ratios whose limit is no objective (faults C67: error rate below 0.95)."""
-    limits = _limits(context)
-    for asked in context.asked:
-        limit = limits.get(asked.key)
-        if limit is not None and limit >= RATIO_LIMIT and _is_ratio(asked):
-            yield asked.place(f"is a ratio and its upper limit is {limit:g}")
+def _varying(metric: Metric) -> list[str]:
+    """Return the texts by which a request may differ: a query, or everything that is sent."""
+    spec = metric.spec
+    if spec.provider in (None, "prometheus"):
+        return [metric.query] if metric.query is not None else []
+    return [p.value for p in spec.params] + ([] if spec.body is None else [spec.body])
+
+
+def _query_path(metric: Metric) -> Path:
+    names = [parameter.name for parameter in metric.spec.params]
+    return ("spec", "params", names.index("query"), "value") if "query" in names else ("spec",)
+
+
+def _filled(texts: list[str], version: Version, key: str) -> tuple[str, ...]:
+    """Return the texts with the version's variables; what has no value is another finding."""
+    names = [name for text in texts for name in placeholders(text) if name not in (ELAPSED, "name")]
+    own = {v.name: v.value.strip() or "x" for v in version.variables}
+    values = {**dict.fromkeys(names, "x"), **own}
+    return tuple(interpolate(text, version.name, values, 1, where=key) for text in texts)
 
 
 @rule("PromQL", "a query does not parse", "correct the query", Severity.ERROR)
@@ -208,13 +248,6 @@ def _rewards(context: Context) -> Iterator[Asked]:
     keys = [qualified(r.metric, namespace) for r in rewards
             if r.preferred_direction in Direction]  # fmt: skip
     yield from (asked for asked in context.asked if asked.key in keys)
-
-
-def _is_ratio(asked: Asked) -> bool:
-    """Return whether a query divides counts by counts."""
-    names = [selector.name for selector in asked.query.selectors()]
-    counts = all(name.endswith(("_count", "_total")) for name in names)
-    return asked.query.divides and bool(names) and counts
 
 
 def _is_feedback(selector: Selector) -> bool:

@@ -1,7 +1,7 @@
 """Put a version's variables into a query: ``$name`` and ``${name}``, verbatim.
 
 As the predecessor did it, with the rules of Python's ``string.Template``.  Unlike there, a
-placeholder without a value, or with an empty one, is an error: the query would be valid and match
+placeholder without a value, or with a blank one, is an error: the query would be valid and match
 nothing (faults C10).
 """
 
@@ -39,7 +39,7 @@ def interpolate(
     """
     values = {"name": version, **variables, ELAPSED: str(elapsed_seconds)}
     for name in placeholders(text):
-        if not values.get(name):
+        if not values.get(name, "").strip():
             state = "is empty" if name in values else "is not defined"
             raise SpecError(
                 f"{where}: placeholder ${name} {state} for version {version}",

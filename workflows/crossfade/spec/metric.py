@@ -104,6 +104,11 @@ class Metric(Model, extra="ignore"):
         return own is None or _spelt_simply(own) == PLAIN
 
     @property
+    def chooses(self) -> bool:
+        """Return whether a jq expression makes one number of several series, not of the first."""
+        return not self.plain and "result[0]" not in _spelt_simply(self.spec.jq_expression or "")
+
+    @property
     def countable(self) -> bool:
         """Return whether the query says what is counted.
 

@@ -82,13 +82,15 @@ class PrometheusSettings(HttpSettings, json_schema_extra=_both_spellings):
 
     ``url`` replaces the host of every metric's urlTemplate.  ``scrape_interval`` is how far apart
     scrapes are, ``latency`` how long after one the store answers with it (seconds, or ``2s``):
-    windows end so much earlier, and are given.
+    windows end so much earlier, and are given.  ``several_series`` is what a query that gives
+    several does: unless it is said, they are refused where the policy counts, and the first is
+    taken where it does not.
     """
 
     url: str | None = None
     scrape_interval: Time = None
     latency: TimeOrZero = None
-    several_series: SeveralSeries = SeveralSeries.FIRST
+    several_series: SeveralSeries | None = None
 
     @model_validator(mode="before")
     @classmethod
