@@ -13,7 +13,7 @@ from crossfade.frame import frame
 from crossfade.spec.rollout import Bundle, Policy
 from crossfade.verdict import Reading
 from crossfade_steps import scraping
-from crossfade_steps.cluster import guard, stage, steps
+from crossfade_steps.cluster import guard, scrapes, steps
 from crossfade_steps.ports import MetricRequest
 from crossfade_steps.watching import scrape_seconds
 
@@ -97,17 +97,17 @@ def test_a_run_goes_by_what_its_first_step_measured(monkeypatch: pytest.MonkeyPa
 
     assert outputs["summary"].endswith("; scrapes are 5 s apart")
     assert outputs["digest"] == made.digest
-    assert stage.measured(cluster.stage.store) == 5.0
+    assert scrapes.measured(cluster.stage.store) == 5.0
     assert scrape_seconds(rig(Source(), made).run) == 15.0
     assert scrape_seconds(Rig(made, measured=5.0).run) == 5.0
-    assert stage.scraped(made, 5.0)["scrape_interval"] == 5.0
-    assert stage.scraped(whole(scrape_interval=2), 5.0)["scrape_interval"] == 2
+    assert scrapes.scraped(made, 5.0)["scrape_interval"] == 5.0
+    assert scrapes.scraped(whole(scrape_interval=2), 5.0)["scrape_interval"] == 2
 
 
 def test_a_run_of_an_older_release_has_no_measure() -> None:
     here = rig(Source(), whole())
     store = stage_of(here, FakeKube()).store
 
-    assert stage.measured(store) is None
+    assert scrapes.measured(store) is None
     store.create({}, {"phase": "checking"})
-    assert stage.measured(store) is None
+    assert scrapes.measured(store) is None
