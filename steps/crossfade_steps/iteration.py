@@ -83,13 +83,15 @@ def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
     route, disturbed = put_back(run, progress)
     now = replace(progress, weights=dict(route.weights))
     observation = _observed(run, replace(turn, progress=now), _budget(interval))
-    observation = replace(observation, disturbed=round(disturbed, 3), sticky=route.sticky,
-                          order=run.order(), also=_also(run, turn))  # fmt: skip
+    observation = replace(
+        observation, disturbed=round(max(disturbed, progress.disturbed), 3), sticky=route.sticky,
+        order=run.order(), also=_also(run, turn),
+    )  # fmt: skip
     decision, state = _decided(run, observation, progress.state)
     return replace(
         progress, iterations=k, weights=dict(route.weights), tried=None, state=state,
         decision=decision, drifts=progress.drifts + (disturbed > 0),
-        held_seconds=progress.held_seconds + held + late,
+        held_seconds=progress.held_seconds + held + late, disturbed=0.0,
     )  # fmt: skip
 
 
