@@ -43,12 +43,14 @@ def iterate(run: Run, start: float) -> Decision:
 class Turn:
     """Iteration ``k`` of a run that is counted from ``start`` (seconds since the epoch).
 
-    ``progress`` is what was so far: what the policy kept, and what is in force.
+    ``progress`` is what was so far: what the policy kept, and what is in force.  ``sticky`` says
+    that the route pins users to the version they met first.
     """
 
     k: int
     start: float
     progress: Progress
+    sticky: bool = False
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -81,12 +83,10 @@ def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
     if late:
         run.record.append(record.late(late))
     route, disturbed = put_back(run, progress)
-    now = replace(progress, weights=dict(route.weights))
-    observation = _observed(run, replace(turn, progress=now), _budget(interval))
-    observation = replace(
-        observation, disturbed=round(max(disturbed, progress.disturbed), 3), sticky=route.sticky,
-        order=run.order(), also=_also(run, turn),
-    )  # fmt: skip
+    now = replace(progress, weights=dict(route.weights),
+                  disturbed=max(disturbed, progress.disturbed))  # fmt: skip
+    observation = observed(run, Turn(k, start, now, route.sticky), _budget(interval))
+    observation = replace(observation, order=run.order())
     decision, state = _decided(run, observation, progress.state)
     return replace(
         progress, iterations=k, weights=dict(route.weights), tried=None, state=state,
@@ -159,6 +159,16 @@ def _alarmed(run: Run, seen: Observation, turn: Turn) -> bool:
 def decide_now(run: Run, seen: Observation, turn: Turn) -> Decision:
     """Return the decision of iteration k by what was seen before it is due, recorded."""
     return _decided(run, seen, turn.state)[0]
+
+
+def observed(run: Run, turn: Turn, budget_seconds: float, *, newest: bool = False) -> Observation:
+    """Return everything that is known of the interval that ends now; ``newest`` as in ``window``.
+
+    Raises ``SpecError`` for a request that no retry can mend.
+    """
+    seen = _observed(run, turn, budget_seconds, newest=newest)
+    disturbed = round(turn.progress.disturbed, 3)
+    return replace(seen, disturbed=disturbed, sticky=turn.sticky, also=_also(run, turn))
 
 
 def _observed(run: Run, turn: Turn, budget_seconds: float, *, newest: bool = False) -> Observation:
