@@ -122,22 +122,27 @@ def _late(run: Run, due: float, interval: float) -> float:
 
 
 def _watch(run: Run, turn: Turn, due: float, seen: list[Observation]) -> Callable[[], None]:
-    """Return what looks for broken limits while an iteration is waited for."""
+    """Return what looks for broken limits while an iteration is waited for.
+
+    A policy of values decides at its iterations, and in their place while the run is paused.
+    """
     if not _watched(run, turn):
         return lambda: None
+    counts = policies.counts(run.bundle.policy.name)
+    held = 0.0 if counts else float(run.bundle.experiment.spec.duration.interval_seconds)
 
     def look_now(budget: float) -> bool:
-        found = look(run, turn, budget)
+        found = look(run, turn, min(budget, _budget(int(held))) if held else budget)
         seen[:] = [] if found is None else [found]
         return found is not None
 
-    return Watch(run, due, look_now)
+    return Watch(run, due, look_now, held)
 
 
 def _watched(run: Run, turn: Turn) -> bool:
     known = (turn.weights, turn.progress.tried or {})
     served = {name for weights in known for name, weight in weights.items() if weight}
-    return policies.counts(run.bundle.policy.name) and served != {run.baseline}
+    return served != {run.baseline}
 
 
 def look(run: Run, turn: Turn, budget_seconds: float) -> Observation | None:
