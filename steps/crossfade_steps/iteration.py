@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crossfade import policies, record
+from crossfade.reasons import as_held
 from crossfade.verdict import Decision, Observation, as_ordered
 from crossfade_steps.applying import (
     Progress,
@@ -195,7 +196,7 @@ def _decided(
     """Return the decision, recorded before anything is written."""
     policy, settings = policies.load(run.bundle.policy.name), policies.settings(run.bundle.policy)
     decision, new_state = policy.decide(run.bundle.experiment, settings, observation, state)
-    decision = as_ordered(decision, observation)
+    decision = as_ordered(as_held(decision, observation), observation)
     entry = record.decision(observation, decision, new_state)
     run.record.append(record.at(entry, run.clock.now()))
     return decision, new_state

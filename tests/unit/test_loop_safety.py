@@ -10,8 +10,9 @@ import pytest
 from rig import Ready, Rig, bundle, resumed, set_weights
 
 from crossfade import record
+from crossfade.reasons import as_held
 from crossfade.replay import replay
-from crossfade.verdict import Decision, Outcome
+from crossfade.verdict import Decision, Observation, Outcome, Reading
 from crossfade_steps.applying import apply, recorded, resume
 from crossfade_steps.iteration import evaluate, iterate
 from crossfade_steps.loop import conduct
@@ -91,6 +92,60 @@ def test_a_fault_is_answered_however_often_somebody_else_wrote() -> None:
     set_weights(rig, 42, 58)
     with pytest.raises(Stopped, match="5th time"):
         apply(rig.run, replace(failed, outcome=None))
+
+
+@pytest.mark.parametrize(
+    ("down", "decided", "outcome"),
+    [
+        ((1015, 1035), "90/10 90/10 90/10 80/20", Outcome.PROMOTED),
+        ((1035, 1045), "90/10 80/20 70/30 70/30", Outcome.INCONCLUSIVE),
+    ],
+    ids=["in-between", "at-the-end"],
+)
+def test_an_outage_of_the_metric_store_moves_and_promotes_nobody(
+    down: tuple[int, int], decided: str, outcome: Outcome
+) -> None:
+    """Under the predecessor's rule, too, which moves weights without data."""
+    rig = Rig(bundle())
+    for source in rig.run.sources.values():
+        source.read = _down(rig, source.read, down)  # type: ignore[method-assign]
+
+    ended = conduct(rig.run)
+
+    assert (" ".join(rig.decided()), ended.outcome) == (decided, outcome)
+    held = record.of_type(rig.record.list, "decision")[2 if outcome is Outcome.PROMOTED else 3]
+    assert "request failed: connection refused" in held["decision"]["reason"]
+    assert [r.difference for r in replay(rig.record.list)] == [None] * 4
+
+
+def _down(rig: Rig, read: Any, down: tuple[int, int]) -> Any:
+    def reads(request: Any) -> Reading:
+        if down[0] < rig.clock.now() < down[1]:
+            return Reading(None, "request failed: connection refused")
+        answer: Reading = read(request)
+        return answer
+
+    return reads
+
+
+def test_an_outage_promotes_nobody_who_would_win_without_data() -> None:
+    """V28: a canary without objectives wins whatever is known."""
+    old, new = {"v1": 50, "v2": 50}, {"v1": 40, "v2": 60}
+    won = Decision(iteration=4, old=old, weights=new, verdicts=(), best=("v2",), winner="v2",
+                   reason="v2 is best", outcome=Outcome.PROMOTED)  # fmt: skip
+    unread = {"default/r": {"v1": Reading(None, "request failed: refused")}}
+    seen = Observation(4, 40, old, unread, silent=True)
+
+    held = as_held(won, seen)
+
+    assert (held.outcome, held.winner, held.weights) == (Outcome.INCONCLUSIVE, None, old)
+    assert held.reason == (
+        "no metric could be read (default/r of v1: request failed: refused); "
+        "no winner after the last iteration, the baseline stays"
+    )
+    assert as_held(won, replace(seen, silent=False)) == won
+    moved = as_held(replace(won, outcome=None), seen)
+    assert moved.reason.endswith("; weights stay at 50/50")
 
 
 def test_a_run_that_has_ended_is_not_continued() -> None:
