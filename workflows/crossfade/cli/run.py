@@ -20,14 +20,18 @@ from crossfade.verdict import Outcome
 GOOD = (Outcome.PROMOTED, Outcome.KEPT, Outcome.INCONCLUSIVE, Outcome.ROLLED_BACK)
 
 
-def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, folder: Path) -> int:
+def run(
+    paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, folder: Path,
+    approved: bool = False,
+) -> int:  # fmt: skip
     """Carry the rollout out here and print how it ended; 0 for a decision, 3 for trouble."""
-    from crossfade_steps.embedded.here import run_here
+    from crossfade_steps.embedded.here import require_answer, run_here
     from crossfade_steps.embedded.monitoring import SCRAPE_SECONDS
 
     loaded = read(paths, settings, policy, scrape_seconds=SCRAPE_SECONDS)
     bundle = bundle_of(loaded)
     show_findings(loaded.findings)
+    require_answer(bundle, approved=approved)
     show_accepted(accepted(bundle))
     foretell(bundle)
     place = _made(folder / "runs" / _name(bundle))
@@ -38,7 +42,8 @@ def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, f
             entries.append(entry)
             show(entries)
 
-        ended = run_here(bundle, place, listen, lambda entry: err.print(entry["text"]))
+        ended = run_here(bundle, place, listen, lambda entry: err.print(entry["text"]),
+                         approved=approved)  # fmt: skip
     out.tell(f"outcome: {ended.outcome}" + (f", winner {ended.winner}" if ended.winner else ""))
     out.tell(ended.sentence)
     err.tell(f"record: {place / 'record.jsonl'} (crossfade describe, crossfade replay)")
