@@ -84,12 +84,14 @@ def run(arguments: argparse.Namespace, stage: Stage | None = None) -> Mapping[st
 
 
 def _steer(arguments: argparse.Namespace) -> Mapping[str, str]:
-    from crossfade_steps.cluster.asked import ask
+    from crossfade_steps.cluster.gate import steer
     from crossfade_steps.cluster.kube import connect, own_namespace
     from crossfade_steps.cluster.store import RunStore
 
-    store = RunStore(connect(), own_namespace(), arguments.run)
-    return {"summary": ask(store, arguments.ask, f"workflow {arguments.by}", arguments.version)}
+    kube = connect()
+    store, who = RunStore(kube, own_namespace(), arguments.run), f"workflow {arguments.by}"
+    told, undone = steer(kube, store, arguments.ask, who, arguments.version)
+    return {"summary": f"{told}; {undone}" if undone else told}
 
 
 def write(outputs: Mapping[str, str], folder: Path) -> None:

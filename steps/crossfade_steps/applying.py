@@ -31,6 +31,7 @@ class Progress:
     ``held_seconds`` is how long pauses and absences have held the schedule back.  ``tried`` are the
     weights of a write that nobody saw the end of: they may be in force instead.  ``changes`` has
     the last weights with the time (seconds since the epoch) from which they were in force.
+    ``disturbed`` is until when somebody else's were since the last decision, 0 for never.
     """
 
     iterations: int
@@ -41,6 +42,7 @@ class Progress:
     held_seconds: float = 0.0
     tried: Weights | None = None
     changes: tuple[tuple[float, Weights], ...] = ()
+    disturbed: float = 0.0
 
     def within(self, since: float) -> tuple[Weights, ...]:
         """Return the weights that were in force at some time after ``since``."""
@@ -50,17 +52,23 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What is in force since a decision; with ``tried`` it is that or ``weights``."""
+    """What is in force since a decision; with ``tried`` it is that or ``weights``.
+
+    ``disturbed`` is when somebody else's weights were replaced by it, 0 where none were.
+    """
 
     weights: dict[str, int]
     tried: Weights | None = None
     changes: tuple[tuple[float, Weights], ...] = field(default=())
+    disturbed: float = 0.0
 
 
 def applied_to(progress: Progress, found: InForce) -> Progress:
     """Return the progress with what is in force now."""
     changes = (*progress.changes, *found.changes)[-MOST_CHANGES:]
-    return replace(progress, weights=found.weights, tried=found.tried, changes=changes)
+    return replace(progress, weights=found.weights, tried=found.tried, changes=changes,
+                   drifts=progress.drifts + (found.disturbed > 0),
+                   disturbed=max(progress.disturbed, found.disturbed))  # fmt: skip
 
 
 def apply(run: Run, decision: Decision) -> InForce:
@@ -68,11 +76,13 @@ def apply(run: Run, decision: Decision) -> InForce:
 
     Where a candidate that is to get more is not ready, what lowers another one is written all the
     same: nobody waits for capacity to be rid of a bad version.  A write that fails is looked after
-    and recorded as what became of it.
+    and recorded as what became of it.  Weights that somebody else wrote since the decision are put
+    back like any others.  Raises ``Stopped`` when that was done too often.
     """
-    wanted, lacking = dict(decision.weights), None
+    wanted, lacking, foreign = dict(decision.weights), None, None
     try:
         state = run.router.read()
+        foreign = _foreign(run, decision, state.weights)
         if dict(state.weights) != wanted:
             lacking = not_ready(run, state.weights, wanted)
             wanted = wanted if lacking is None else lowered(run, state.weights, wanted)
@@ -80,7 +90,40 @@ def apply(run: Run, decision: Decision) -> InForce:
             state = run.router.write(state, wanted)
     except BackendError as error:
         return _failed(run, decision, wanted, error)
-    return _recorded(run, decision, dict(state.weights), lacking)
+    found = _recorded(run, decision, dict(state.weights), lacking)
+    if foreign is None:
+        return found
+    return replace(found, disturbed=_note_put_back(run, foreign, found.weights))
+
+
+def _foreign(run: Run, decision: Decision, found: Weights) -> Weights | None:
+    """Return the weights found where somebody else wrote them since the decision, else None.
+
+    Raises ``Stopped`` when there were too many of them, unless the run ends for a fault anyway.
+    """
+    old, new = dict(decision.old), dict(decision.weights)
+    if dict(found) in (old, new) or dict(found) in (lowered(run, old, new), *_tried(run)):
+        return None
+    if decision.outcome in (None, Outcome.PROMOTED):
+        _refuse_more(len(record.of_type(run.record.entries(), "put-back")), found, old)
+    return dict(found)
+
+
+def _refuse_more(drifts: int, found: Weights, expected: Weights) -> None:
+    """Raise ``Stopped`` when weights were put back so often that it is no use."""
+    if drifts >= MOST_DRIFTS:
+        raise Stopped(
+            Outcome.CONTESTED,
+            f"somebody else set the weights to {dict(found)} instead of {dict(expected)} "
+            f"for the {drifts + 1}th time",
+        )
+
+
+def _note_put_back(run: Run, found: Weights, weights: Weights) -> float:
+    """Record that somebody else's weights were replaced now; return the time."""
+    now = run.clock.now()
+    run.record.append(record.at(record.put_back(found, weights), now))
+    return now
 
 
 def lowered(run: Run, old: Weights, new: Weights) -> dict[str, int]:
@@ -129,8 +172,16 @@ def recorded(run: Run) -> tuple[Progress, bool]:
     changes = tuple((float(entry["at"]), dict(entry["weights"])) for entry in entries
                     if entry["type"] in ("applied", "not-applied")
                     and entry.get("weights") and "at" in entry)  # fmt: skip
-    progress = replace(progress, changes=changes[-MOST_CHANGES:])
+    progress = replace(progress, changes=changes[-MOST_CHANGES:], disturbed=_disturbed(entries))
     return (progress, False) if found is None else (applied_to(progress, found), True)
+
+
+def _disturbed(entries: Sequence[record.Entry]) -> float:
+    """Return when weights were last put back since the last decision, 0 where none were."""
+    kinds = [entry["type"] for entry in entries]
+    since = len(kinds) - kinds[::-1].index("decision") if "decision" in kinds else 0
+    found = record.of_type(entries[since:], "put-back")
+    return max((float(entry.get("at", 0.0)) for entry in found), default=0.0)
 
 
 def _in_force(entries: Sequence[record.Entry], decision: Decision) -> InForce | None:
@@ -149,12 +200,11 @@ def _in_force(entries: Sequence[record.Entry], decision: Decision) -> InForce | 
 def resume(run: Run) -> Progress:
     """Return where the record ends; a decision in it is applied if need be, never made again.
 
-    Raises ``Stopped`` when a decision was not applied yet and the weights are neither those before
-    it nor those after it: then somebody else writes them.
+    Raises ``Stopped`` as ``apply`` does.
     """
     progress, applied = recorded(run)
     if progress.decision is not None and not applied:
-        progress = applied_to(progress, _apply_late(run, progress.decision))
+        progress = applied_to(progress, apply(run, progress.decision))
     return progress
 
 
@@ -162,17 +212,6 @@ def _tried(run: Run) -> list[dict[str, int]]:
     """Return the weights of writes that nobody saw the end of: they are our own."""
     entries = record.of_type(run.record.entries(), "not-applied")
     return [dict(entry["tried"]) for entry in entries if entry.get("tried")]
-
-
-def _apply_late(run: Run, decision: Decision) -> InForce:
-    weights, old, new = dict(run.router.read().weights), dict(decision.old), dict(decision.weights)
-    if weights not in (old, new, lowered(run, old, new), *_tried(run)):
-        raise Stopped(
-            Outcome.CONTESTED,
-            f"weights are {weights}, neither {old} nor {new} "
-            f"as before and after iteration {decision.iteration}",
-        )
-    return apply(run, decision)
 
 
 def looked_after(run: Run, progress: Progress) -> Progress:
@@ -205,15 +244,9 @@ def put_back(run: Run, progress: Progress) -> tuple[RouteState, float]:
         entry = record.applied(progress.iterations, state.weights)
         run.record.append(record.at(entry, run.clock.now()))
         return state, 0.0  # it was our own write after all
-    if progress.drifts >= MOST_DRIFTS:
-        raise Stopped(
-            Outcome.CONTESTED,
-            f"somebody else set the weights to {dict(state.weights)} instead of "
-            f"{progress.weights} for the {progress.drifts + 1}th time",
-        )
+    _refuse_more(progress.drifts, state.weights, progress.weights)
     route = patiently(run, lambda: run.router.write(run.router.read(), progress.weights))
-    run.record.append(record.put_back(state.weights, progress.weights))
-    return route, run.clock.now()
+    return route, _note_put_back(run, state.weights, progress.weights)
 
 
 def patiently(run: Run, ask: Callable[[], T]) -> T:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crossfade import policies, record
+from crossfade.reasons import as_held
 from crossfade.verdict import Decision, Observation, as_ordered
 from crossfade_steps.applying import (
     Progress,
@@ -43,12 +44,14 @@ def iterate(run: Run, start: float) -> Decision:
 class Turn:
     """Iteration ``k`` of a run that is counted from ``start`` (seconds since the epoch).
 
-    ``progress`` is what was so far: what the policy kept, and what is in force.
+    ``progress`` is what was so far: what the policy kept, and what is in force.  ``sticky`` says
+    that the route pins users to the version they met first.
     """
 
     k: int
     start: float
     progress: Progress
+    sticky: bool = False
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -81,15 +84,15 @@ def evaluate(run: Run, progress: Progress, k: int, start: float) -> Progress:
     if late:
         run.record.append(record.late(late))
     route, disturbed = put_back(run, progress)
-    now = replace(progress, weights=dict(route.weights))
-    observation = _observed(run, replace(turn, progress=now), _budget(interval))
-    observation = replace(observation, disturbed=round(disturbed, 3), sticky=route.sticky,
-                          order=run.order(), also=_also(run, turn))  # fmt: skip
+    now = replace(progress, weights=dict(route.weights),
+                  disturbed=max(disturbed, progress.disturbed))  # fmt: skip
+    observation = observed(run, Turn(k, start, now, route.sticky), _budget(interval))
+    observation = replace(observation, order=run.order())
     decision, state = _decided(run, observation, progress.state)
     return replace(
         progress, iterations=k, weights=dict(route.weights), tried=None, state=state,
         decision=decision, drifts=progress.drifts + (disturbed > 0),
-        held_seconds=progress.held_seconds + held + late,
+        held_seconds=progress.held_seconds + held + late, disturbed=0.0,
     )  # fmt: skip
 
 
@@ -120,22 +123,27 @@ def _late(run: Run, due: float, interval: float) -> float:
 
 
 def _watch(run: Run, turn: Turn, due: float, seen: list[Observation]) -> Callable[[], None]:
-    """Return what looks for broken limits while an iteration is waited for."""
+    """Return what looks for broken limits while an iteration is waited for.
+
+    A policy of values decides at its iterations, and in their place while the run is paused.
+    """
     if not _watched(run, turn):
         return lambda: None
+    counts = policies.counts(run.bundle.policy.name)
+    held = 0.0 if counts else float(run.bundle.experiment.spec.duration.interval_seconds)
 
     def look_now(budget: float) -> bool:
-        found = look(run, turn, budget)
+        found = look(run, turn, min(budget, _budget(int(held))) if held else budget)
         seen[:] = [] if found is None else [found]
         return found is not None
 
-    return Watch(run, due, look_now)
+    return Watch(run, due, look_now, held)
 
 
 def _watched(run: Run, turn: Turn) -> bool:
     known = (turn.weights, turn.progress.tried or {})
     served = {name for weights in known for name, weight in weights.items() if weight}
-    return policies.counts(run.bundle.policy.name) and served != {run.baseline}
+    return served != {run.baseline}
 
 
 def look(run: Run, turn: Turn, budget_seconds: float) -> Observation | None:
@@ -159,6 +167,16 @@ def decide_now(run: Run, seen: Observation, turn: Turn) -> Decision:
     return _decided(run, seen, turn.state)[0]
 
 
+def observed(run: Run, turn: Turn, budget_seconds: float, *, newest: bool = False) -> Observation:
+    """Return everything that is known of the interval that ends now; ``newest`` as in ``window``.
+
+    Raises ``SpecError`` for a request that no retry can mend.
+    """
+    seen = _observed(run, turn, budget_seconds, newest=newest)
+    disturbed = round(turn.progress.disturbed, 3)
+    return replace(seen, disturbed=disturbed, sticky=turn.sticky, also=_also(run, turn))
+
+
 def _observed(run: Run, turn: Turn, budget_seconds: float, *, newest: bool = False) -> Observation:
     return observe(
         run.bundle.experiment,
@@ -178,7 +196,7 @@ def _decided(
     """Return the decision, recorded before anything is written."""
     policy, settings = policies.load(run.bundle.policy.name), policies.settings(run.bundle.policy)
     decision, new_state = policy.decide(run.bundle.experiment, settings, observation, state)
-    decision = as_ordered(decision, observation)
+    decision = as_ordered(as_held(decision, observation), observation)
     entry = record.decision(observation, decision, new_state)
     run.record.append(record.at(entry, run.clock.now()))
     return decision, new_state

@@ -17,6 +17,9 @@ from crossfade.verdict import Observation, Reading, Shape
 from crossfade_steps.ports import MetricRequest, MetricSource
 
 WORKERS = 16
+FAILED = ("request failed", "query failed", "reading failed", "no answer", "partial answer")
+NO_DATA = "no data"
+"""How the reason of a reading without a value begins: nobody answered, or there is nothing."""
 Answer = tuple[MetricRequest, Reading | BaseException]
 
 
@@ -75,7 +78,16 @@ def observe(
         readings[request.key][request.version] = _reading(answer)
     until = 0.0 if window is None else window[1]
     shapes = {} if window is None else shapes_of(wanted)
-    return Observation(iteration, elapsed_seconds, dict(weights), readings, shapes, until)
+    every = [reading for own in readings.values() for reading in own.values()]
+    return Observation(iteration, elapsed_seconds, dict(weights), readings, shapes, until,
+                       silent=_silent(every))  # fmt: skip
+
+
+def _silent(readings: Sequence[Reading]) -> bool:
+    """Return whether stores failed to answer, and none of them said anything."""
+    said = [r for r in readings
+            if r.value is not None or r.counts or r.reason.startswith(NO_DATA)]  # fmt: skip
+    return not said and any(reading.reason.startswith(FAILED) for reading in readings)
 
 
 def shapes_of(requests: Sequence[MetricRequest]) -> dict[str, Shape]:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crossfade.errors import NO_RETRY, CrossfadeError
+from crossfade.spec.durations import seconds
 from crossfade.spec.rollout import Bundle
 from crossfade.verdict import Outcome
 from crossfade_steps.ports import Clock, MetricSource, Objects, Readiness, Record, Responder, Router
 
 TICK_SECONDS = 0.25
+READY_SECONDS = 300.0
 
 
 class Stopped(CrossfadeError):
@@ -66,7 +68,7 @@ class Run:
     paused: Callable[[], bool] = lambda: False
     order: Callable[[], tuple[str, str] | None] = lambda: None
     hold: Callable[[], None] = lambda: None
-    ready_timeout_seconds: float = 300.0
+    ready_timeout_seconds: float = READY_SECONDS
     measured: float | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -110,3 +112,10 @@ class Run:
         stop = self.alarm()
         if stop is not None:
             raise stop
+
+
+def ready_seconds(bundle: Bundle) -> float:
+    """Return how long a rollout's objects may take to become ready."""
+    if bundle.ready_timeout is None:
+        return READY_SECONDS
+    return float(seconds(bundle.ready_timeout, where="spec.readyTimeout"))

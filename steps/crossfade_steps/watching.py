@@ -21,27 +21,31 @@ class Alarmed(Exception):
 class Watch:
     """Looks once a scrape while an iteration is waited for; ``look`` says whether to end now.
 
-    More often is no use, the store knows nothing new.  While a run is paused, looks go on.
+    More often is no use, the store knows nothing new.  While a run is paused, looks go on.  With a
+    ``held`` interval (seconds) they are made only then, from ``due`` on and so far apart.
     """
 
     run: Run
     due: float
     look: Callable[[float], bool]
+    held: float = 0.0
     next: float = 0.0
 
     def __post_init__(self) -> None:
-        self.next = self.run.clock.now() + self.every
+        self.next = self.due if self.held else self.run.clock.now() + self.every
 
     @property
     def every(self) -> float:
         """Return the seconds between looks."""
-        return max(scrape_seconds(self.run), LEAST_SECONDS)
+        return self.held or max(scrape_seconds(self.run), LEAST_SECONDS)
 
     def __call__(self) -> None:
         """Look if it is time.  Raises ``Alarmed`` when the run must end now."""
         now = self.run.clock.now()
         left = self.due - now
         if now < self.next or 0 < left < MARGIN_SECONDS:
+            return
+        if self.held and not self.run.paused():  # the iteration itself looks now
             return
         budget = self.every if left <= 0 else min(self.every, left - MARGIN_SECONDS / 2)
         alarmed = self.look(budget)

@@ -11,9 +11,11 @@ import pytest
 import yaml
 from audit import Request, Right, requests, rights_of
 
-from cluster import REPOSITORY, Cluster, Place
+from cluster import REPOSITORY, Cluster, Place, until
 from crossfade.rights import rules_by_namespace
 from crossfade.spec.loading import load
+from crossfade_steps.cluster import workflow
+from crossfade_steps.cluster.gate import APPROVAL
 
 ANY = "any-namespace"
 pytestmark = [pytest.mark.minutes(0.6), pytest.mark.xdist_group("rights")]
@@ -46,13 +48,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def asked(
     cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, set[Request]]]:
-    """What the account asked for in a promotion over a left-over candidate, and in an abort."""
+    """What the account asked for in a promotion over a left-over candidate, and in two aborts."""
     if cluster.audit is None:
         pytest.skip("needs the API server's audit log")
     folder = tmp_path_factory.mktemp("rights")
     with cluster.place("rights") as here:
         _promote_over_leftover(here, folder)
         _abort(here, folder)
+        _abort_at_gate(here, folder)
         account = f"system:serviceaccount:{here.name}:crossfade"
         yield here.name, requests(cluster.audit, account)
 
@@ -72,6 +75,16 @@ def _abort(here: Place, folder: Path) -> None:
     here.iteration(run, 1)
     here.cluster.kubectl("delete", "workflow", run, "-n", here.name)
     assert here.outcome(run)["outcome"] == "cancelled"
+
+
+def _abort_at_gate(here: Place, folder: Path) -> None:
+    """Ask the run itself: the command line would stop the Workflow with its user's rights."""
+    path = here.prepare(folder, iterations=3, approval="before-promote")
+    run = here.submit(path)
+    until(lambda: workflow.waits(here.get("workflow", run), APPROVAL) or None, "the gate", 180)
+    here.store(run).write(control="abort")
+    assert here.outcome(run)["outcome"] == "cancelled"
+    until(lambda: workflow.read(here.get("workflow", run)).ended or None, "the Workflow's end", 60)
 
 
 def test_the_rights_are_enough(asked: tuple[str, set[Request]]) -> None:

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rig import Memory
+from rig import Clock, Memory, bundle
 
-from crossfade_steps.embedded.here import _interrupts, _Told, until_it_fails
+from crossfade import Rollout
+from crossfade.errors import SpecError
+from crossfade.spec.rollout import Approval
+from crossfade_steps.embedded.here import (
+    _interrupts,
+    _run,
+    _Told,
+    overdue,
+    require_answer,
+    until_it_fails,
+)
+from crossfade_steps.embedded.store import Store
 
 
 @pytest.mark.parametrize(
@@ -44,3 +57,40 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_rollout_that_a_person_decides_about_is_not_promoted_without_an_answer(
+    tmp_path: Path,
+) -> None:
+    asks = bundle().model_copy(update={"approval": Approval.BEFORE_PROMOTE})
+
+    with pytest.raises(SpecError, match="before-promote: nobody is asked on one machine") as told:
+        Rollout(asks).run(tmp_path / "run")
+
+    assert "--yes" in told.value.hint
+    assert not (tmp_path / "run").exists(), "before anything is made"
+    require_answer(asks, approved=True)
+    require_answer(bundle(), approved=False)
+
+
+def test_a_deadline_is_kept_on_one_machine() -> None:
+    clock = Clock()
+    late = overdue(bundle().model_copy(update={"deadline": "15m"}), clock)
+
+    clock.sleep(900)
+    assert late() is None
+    clock.sleep(1)
+    assert "deadline of 15m" in (late() or "")
+    assert overdue(bundle(), clock)() is None
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("9m", 540.0), (None, 300.0)])
+def test_objects_have_as_long_to_become_ready_as_the_rollout_says(
+    tmp_path: Path, written: str | None, seconds: float
+) -> None:
+    whole = bundle().model_copy(update={"ready_timeout": written})
+    world: Any = SimpleNamespace(objects=Store(), monitoring=SimpleNamespace(url="http://prom"))
+
+    run = _run(whole, tmp_path, world, lambda entry: None)
+
+    assert run.ready_timeout_seconds == seconds

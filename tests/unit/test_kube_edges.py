@@ -16,7 +16,7 @@ from crossfade.compiler import workflow as compiled
 from crossfade.errors import CrossfadeError
 from crossfade.rights import plural, rights
 from crossfade.spec.rollout import Approval, VersionObjects
-from crossfade_steps.cluster import kube, workflow
+from crossfade_steps.cluster import gate, kube, workflow
 from crossfade_steps.cluster.kube import Kube
 
 
@@ -136,10 +136,10 @@ def test_an_order_at_the_gate_is_refused_with_how_to_answer() -> None:
     cluster = waiting()
 
     with pytest.raises(CrossfadeError, match="waits for its approval") as refused:
-        cli._refuse_at_gate(cluster.stage.kube, cluster.stage.store)
+        gate.steer(cluster.stage.kube, cluster.stage.store, "promote", "ann")
 
     assert "argo node set web-1 -p decision=yes" in refused.value.hint
-    cli._refuse_at_gate(iterating().stage.kube, iterating().stage.store)
+    gate.refuse_order(iterating().stage.kube, iterating().stage.store)
 
 
 def test_only_old_runs_that_have_ended_are_removed() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rig import Ready, Rig, bundle, resumed, set_weights
 
 from crossfade import record
+from crossfade.reasons import as_held
 from crossfade.replay import replay
-from crossfade.verdict import Outcome
-from crossfade_steps.iteration import iterate
+from crossfade.verdict import Decision, Observation, Outcome, Reading
+from crossfade_steps.applying import apply, recorded, resume
+from crossfade_steps.iteration import evaluate, iterate
 from crossfade_steps.loop import conduct
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Stopped
@@ -33,17 +36,116 @@ def test_a_recorded_decision_is_never_made_again(applied: bool) -> None:
     assert [r.difference for r in replay(again.record.list)] == [None] * 4
 
 
-def test_weights_of_neither_side_of_the_last_decision_are_somebody_else_s() -> None:
+def test_weights_of_neither_side_of_the_last_decision_are_put_back_and_counted() -> None:
+    """Also those that were set while nobody was there to apply the decision."""
     rig = Rig(bundle())
     conduct(rig.run)
     first = next(i for i, e in enumerate(rig.record.list) if e["type"] == "decision")
     again = resumed(rig, rig.record.list[: first + 1])
     set_weights(again, 42, 58)
 
-    with pytest.raises(Stopped, match="neither") as stop:
-        iterate(again.run, again.clock.now())
+    progress = resume(again.run)
 
-    assert stop.value.outcome is Outcome.CONTESTED
+    assert again.weights() == [90, 10]
+    assert (progress.drifts, progress.disturbed) == (1, again.clock.now())
+    assert record.of_type(again.record.list, "put-back")[0]["found"] == {"v1": 42, "v2": 58}
+    kept, applied = recorded(again.run)
+    assert (kept.drifts, kept.disturbed, applied) == (1, again.clock.now(), True)
+    evaluate(again.run, progress, 2, again.clock.now())
+    decided = record.last(again.record.list, "decision") or {}
+    assert decided["observation"]["disturbed"] == progress.disturbed, "no evidence for iteration 2"
+
+
+def test_who_writes_while_metrics_are_read_is_counted_until_the_run_is_contested() -> None:
+    """Between the look at the weights and the write, which is up to a query's budget."""
+    rig = Rig(bundle())
+    source, read = rig.run.sources["default/r"], rig.run.sources["default/r"].read
+
+    def meddling(request: Any) -> Any:
+        set_weights(rig, 50, 50)
+        return read(request)
+
+    source.read = meddling  # type: ignore[method-assign]
+
+    ended = conduct(rig.run)
+
+    assert ended.outcome is Outcome.CONTESTED
+    assert "{'v1': 50, 'v2': 50} instead of {'v1': 70, 'v2': 30} for the 4th time" in ended.sentence
+    assert len(record.of_type(rig.record.list, "put-back")) == 3
+    seen = [e["observation"]["disturbed"] for e in record.of_type(rig.record.list, "decision")]
+    assert seen == [0.0, 1010.0, 1020.0, 1030.0]
+    assert rig.weights() == [100, 0]
+
+
+def test_a_fault_is_answered_however_often_somebody_else_wrote() -> None:
+    rig = Rig(bundle())
+    for manifest in rig.run.bundle.deploy:
+        rig.store.create(manifest)
+    set_weights(rig, 42, 58)
+    for _ in range(3):
+        rig.record.append(record.put_back({"v1": 50, "v2": 50}, {"v1": 90, "v2": 10}))
+    old = {"v1": 90, "v2": 10}
+    failed = Decision(iteration=1, old=old, weights={"v1": 100, "v2": 0}, verdicts=(), best=(),
+                      winner=None, reason="", outcome=Outcome.ROLLED_BACK)  # fmt: skip
+
+    assert apply(rig.run, failed).weights == rig.run.all_baseline
+    set_weights(rig, 42, 58)
+    with pytest.raises(Stopped, match="5th time"):
+        apply(rig.run, replace(failed, outcome=None))
+
+
+@pytest.mark.parametrize(
+    ("down", "decided", "outcome"),
+    [
+        ((1015, 1035), "90/10 90/10 90/10 80/20", Outcome.PROMOTED),
+        ((1035, 1045), "90/10 80/20 70/30 70/30", Outcome.INCONCLUSIVE),
+    ],
+    ids=["in-between", "at-the-end"],
+)
+def test_an_outage_of_the_metric_store_moves_and_promotes_nobody(
+    down: tuple[int, int], decided: str, outcome: Outcome
+) -> None:
+    """Under the predecessor's rule, too, which moves weights without data."""
+    rig = Rig(bundle())
+    for source in rig.run.sources.values():
+        source.read = _down(rig, source.read, down)  # type: ignore[method-assign]
+
+    ended = conduct(rig.run)
+
+    assert (" ".join(rig.decided()), ended.outcome) == (decided, outcome)
+    held = record.of_type(rig.record.list, "decision")[2 if outcome is Outcome.PROMOTED else 3]
+    assert "request failed: connection refused" in held["decision"]["reason"]
+    assert [r.difference for r in replay(rig.record.list)] == [None] * 4
+
+
+def _down(rig: Rig, read: Any, down: tuple[int, int]) -> Any:
+    def reads(request: Any) -> Reading:
+        if down[0] < rig.clock.now() < down[1]:
+            return Reading(None, "request failed: connection refused")
+        answer: Reading = read(request)
+        return answer
+
+    return reads
+
+
+def test_an_outage_promotes_nobody_who_would_win_without_data() -> None:
+    """V28: a canary without objectives wins whatever is known."""
+    old, new = {"v1": 50, "v2": 50}, {"v1": 40, "v2": 60}
+    won = Decision(iteration=4, old=old, weights=new, verdicts=(), best=("v2",), winner="v2",
+                   reason="v2 is best", outcome=Outcome.PROMOTED)  # fmt: skip
+    unread = {"default/r": {"v1": Reading(None, "request failed: refused")}}
+    seen = Observation(4, 40, old, unread, silent=True)
+
+    held = as_held(won, seen)
+
+    assert (held.outcome, held.winner, held.weights) == (Outcome.INCONCLUSIVE, None, old)
+    assert held.reason == (
+        "no metric could be read (default/r of v1: request failed: refused); "
+        "no winner after the last iteration, the baseline stays"
+    )
+    assert as_held(won, replace(seen, silent=False)) == won
+    moved = as_held(replace(won, outcome=None), seen)
+    assert moved.reason.endswith("; weights stay at 50/50")
 
 
 def test_a_run_that_has_ended_is_not_continued() -> None:

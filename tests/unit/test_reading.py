@@ -108,3 +108,26 @@ def test_a_source_s_bug_is_one_unknown_reading() -> None:
 def test_what_no_retry_can_mend_ends_the_reading() -> None:
     with pytest.raises(SpecError, match="no such variable"):
         observed(Source(SpecError("no such variable")), Source(None))
+
+
+@pytest.mark.parametrize(
+    ("slow", "fast", "silent"),
+    [
+        ("request failed: connection refused", "query failed: no answer", True),
+        ("request failed: HTTP 503, busy", "x is built into Iter8", True),
+        ("request failed: timed out", "no data: the query matches no series", False),
+        ("request failed: timed out", None, False),
+        ("no data: value is NaN (a division by zero?)", "no data", False),
+        ("x is built into Iter8", "x is built into Iter8", False),
+    ],
+)
+def test_a_store_is_silent_when_nobody_answers_and_not_when_there_is_no_data(
+    slow: str, fast: str | None, silent: bool
+) -> None:
+    def source(reason: str | None) -> Any:
+        made = Source(None)
+        reading = Reading(1.0) if reason is None else Reading(None, reason)
+        made.read = lambda request: reading  # type: ignore[method-assign]
+        return made
+
+    assert observed(source(slow), source(fast)).silent is silent

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from rig import Rig
+from rig import Rig, bundle
 from traffic import ERRORS, REWARD, Traffic, counted, rig
 
 from crossfade import record
@@ -15,6 +16,7 @@ from crossfade.replay import replay
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.rollout import Bundle, Policy
 from crossfade.verdict import Outcome, Reading
+from crossfade_steps import metrics
 from crossfade_steps.loop import conduct
 
 SCRAPE, INTERVAL = 2, 60
@@ -87,6 +89,29 @@ def test_a_paused_run_still_answers_a_broken_limit() -> None:
 
     assert conduct(found.run).outcome is Outcome.ROLLED_BACK
     assert 1200.0 < last(found)["at"] <= 1230.0, "before a paused run would have gone on"
+
+
+def test_the_predecessor_s_rule_answers_a_broken_objective_of_a_paused_run() -> None:
+    """Once an interval, as if the run went on; nothing else is decided meanwhile."""
+    paused = [False]
+    found = Rig(bundle(), paused=lambda: paused[0])
+    bad, asked = metrics.connect(bundle(errors=(0.0, 0.9)).metrics, {})[ERRORS], list[float]()
+    broken = bundle(errors=(0.0, 0.9)).metrics[ERRORS]
+
+    def read(request: Any) -> Reading:
+        asked.append(found.clock.now())
+        late = found.clock.now() >= 1200.0
+        return bad.read(replace(request, metric=broken) if late else request)
+
+    found.run.sources[ERRORS].read = read  # type: ignore[method-assign]
+    found.at(15, lambda: paused.__setitem__(0, True))
+    found.at(3600, lambda: paused.__setitem__(0, False))
+
+    assert conduct(found.run).outcome is Outcome.ROLLED_BACK
+    assert found.decided() == ["90/10", "100/0"]
+    assert 1200.0 <= last(found)["at"] <= 1210.0
+    assert sorted(set(asked)) == [1010.0 + 10 * k for k in range(20)]
+    assert [r.difference for r in replay(found.record.list)] == [None] * 2
 
 
 def test_the_predecessor_s_rule_looks_when_it_decides_only() -> None:

@@ -111,15 +111,17 @@ class Rollout:
             connect().apply(manifest)
         return create(workflow, host=host, token=token)
 
-    def run(self, folder: str | Path | None = None) -> Ended:
+    def run(self, folder: str | Path | None = None, *, approved: bool = False) -> Ended:
         """Carry the rollout out on this machine and return how it ended.
 
         ``folder`` gets the record and the logs; one of its own under ``.crossfade/runs`` if not
-        given.  Raises ``SpecError`` for one that holds a run already.
+        given.  ``approved`` says yes beforehand where the rollout has a person decide.  Raises
+        ``SpecError`` where nobody did, and for a folder that holds a run already.
         """
         from crossfade_steps.embedded.here import run_here
 
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         own = f"{self.bundle.name}-{stamp}-{uuid4().hex[:6]}"
         place = Path(".crossfade") / "runs" / own if folder is None else Path(folder)
-        return run_here(self.bundle, place, lambda entry: None, lambda entry: None)
+        return run_here(self.bundle, place, lambda entry: None, lambda entry: None,
+                        approved=approved)  # fmt: skip

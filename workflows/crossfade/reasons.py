@@ -6,12 +6,30 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from crossfade.spec.experiment import Experiment
-from crossfade.verdict import Decision, Judgement, Outcome, Verdict
+from crossfade.verdict import Decision, Judgement, Observation, Outcome, Verdict
 
 
 def reason_for(experiment: Experiment, decision: Decision) -> Decision:
     """Return the decision with its reason: what was found, and what is done about it."""
     return replace(decision, reason=f"{_finding(experiment, decision)}; {_action(decision)}")
+
+
+def as_held(decision: Decision, seen: Observation) -> Decision:
+    """Return the decision without what an outage must not do: move weights, or promote.
+
+    The policy's own word counts where it does neither.
+    """
+    if not seen.silent or decision.outcome not in (None, Outcome.INCONCLUSIVE, Outcome.PROMOTED):
+        return decision
+    held = replace(decision, weights=decision.old)
+    if decision.outcome is Outcome.PROMOTED:
+        held = replace(held, best=(), winner=None, outcome=Outcome.INCONCLUSIVE)
+    if dict(held.weights) == dict(decision.weights) and held.outcome is decision.outcome:
+        return decision
+    unread = next(f"{metric} of {version}: {reading.reason}"  # sorted, as a record keeps them
+                  for metric, own in sorted(seen.readings.items())
+                  for version, reading in sorted(own.items()))  # fmt: skip
+    return replace(held, reason=f"no metric could be read ({unread}); {_action(held)}")
 
 
 def _finding(experiment: Experiment, decision: Decision) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossfade import policies, record
+from crossfade.reasons import as_held
 from crossfade.record import Entry
 from crossfade.verdict import as_ordered
 
@@ -38,7 +39,7 @@ def replay(entries: Sequence[Entry], *, policy: str | None = None) -> list[Repla
     for entry in record.of_type(entries, "decision"):
         observation, _, _ = record.read_decision(entry)
         decided, state = rule.decide(experiment, settings, observation, state)
-        decided = as_ordered(decided, observation)
+        decided = as_ordered(as_held(decided, observation), observation)
         again = record.decision(observation, decided, state)
         results.append(_compared(entry, again))
     return results

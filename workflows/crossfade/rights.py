@@ -28,7 +28,7 @@ PLURALS = {"Endpoints": "endpoints", "SecurityContextConstraints": "securitycont
 Rule = dict[str, Any]
 INSTALLED = (
     ("argoproj.io", "workflowtaskresults", ("create", "patch")),
-    ("argoproj.io", "workflows", ("get",)),
+    ("argoproj.io", "workflows", ("get", "patch")),
     ("", "configmaps", ("get", "list", "create", "patch")),
     ("", "events", ("create",)),
     ("batch", "jobs", ("create",)),

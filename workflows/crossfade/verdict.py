@@ -100,7 +100,8 @@ class Observation:
     ``disturbed`` is until when somebody else's weights were in force since the last iteration, 0
     where none were; ``sticky`` says that the route pins users to the version they met first.
     ``order`` is (who, version) where a person has asked to promote one now; ``also`` has other
-    weights that were in force in the window.
+    weights that were in force in the window.  ``silent`` says that nothing is known since no metric
+    store answered: an outage, and no lack of data.
     """
 
     iteration: int
@@ -113,6 +114,7 @@ class Observation:
     sticky: bool = False
     order: tuple[str, str] | None = None
     also: tuple[Mapping[str, int], ...] = ()
+    silent: bool = False
 
     def value(self, metric: str, version: str) -> float | None:
         """Return the value read, or None when it is unknown for whatever reason."""

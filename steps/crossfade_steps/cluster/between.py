@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from crossfade import policies
 from crossfade.contract import AWAKE_SECONDS, LONG_INTERVAL
 from crossfade.spec.rollout import Loop
 from crossfade.verdict import Decision
@@ -61,7 +62,9 @@ class Between:
 
     def _asleep(self, head: Mapping[str, str]) -> bool:
         """Return whether this run's iterations are pods with a timer between them."""
-        timed = self._stage.run.bundle.loop is Loop.NODES and self._interval >= LONG_INTERVAL
+        bundle = self._stage.run.bundle
+        timed = bundle.loop is Loop.NODES and self._interval >= LONG_INTERVAL
+        timed = timed and policies.counts(bundle.policy.name)  # any other looks at its iterations
         return timed and head.get("phase") == Phase.ITERATING and bool(head.get("start"))
 
 

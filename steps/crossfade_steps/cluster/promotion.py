@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
-from crossfade import policies, record
+from crossfade import record
 from crossfade.errors import BackendError, SpecError
-from crossfade.verdict import Judgement, Outcome
+from crossfade.verdict import Outcome
 from crossfade_steps import promote
 from crossfade_steps.cluster import workflow
+from crossfade_steps.cluster.awaiting import Looks
 from crossfade_steps.cluster.conclude import Entries, conclude
+from crossfade_steps.cluster.gate import APPROVAL, stop_waiting
 from crossfade_steps.cluster.stage import Stage
 from crossfade_steps.cluster.verified import going_back, look_once_more, plan_of
-from crossfade_steps.iteration import window
 from crossfade_steps.ports import ObjectKey
-from crossfade_steps.reading import observe
-from crossfade_steps.run import Ended, StepFailed, Stopped
+from crossfade_steps.run import Ended, EndedElsewhere, StepFailed, Stopped
 from crossfade_steps.safety import settle, with_who_serves
 
-APPROVAL = "approval"
 POLL_SECONDS = 2.0
 
 
@@ -59,29 +57,37 @@ def verify_step(stage: Stage) -> Mapping[str, str]:
 
 def watch(stage: Stage) -> Mapping[str, str]:
     """Keep the alarms on while a person decides; an alarm ends the run, whatever they answer."""
-    run, entries = stage.run, stage.entries()
-    if record.last(entries, "concluded") is not None:
+    if record.last(stage.entries(), "concluded") is not None:
         return _ended(stage)
-    interval = run.bundle.experiment.spec.duration.interval_seconds
-    due = run.clock.now() + interval
-    last = record.last(entries, "decision")
-    state: Mapping[str, Any] = {} if last is None else record.read_decision(last)[2]
-    key = workflow.key(stage.namespace, stage.store.run)
-    while not _answered(stage, key):
-        stop = run.alarm()
-        if stop is not None:
-            return _stopped(stage, stop)
-        if run.clock.now() >= due:
-            due += interval
-            missed, state = _missed(stage, entries, state)
-            if missed:
-                text = f"{missed} while approval was awaited"
-                return _ended(stage, Ended(Outcome.ROLLED_BACK, text))
-        run.clock.sleep(POLL_SECONDS)
-    stop = run.alarm()
-    if stop is not None:
-        return _stopped(stage, stop)
+    try:
+        missed = _awaited(stage)
+    except EndedElsewhere:
+        _open_gate(stage)
+        raise
+    except Stopped as stop:
+        text = with_who_serves(stop.outcome, str(stop), stage.entries())
+        return _ended(stage, Ended(stop.outcome, text))
+    if missed:
+        text = f"{missed} while approval was awaited"
+        return _ended(stage, Ended(Outcome.ROLLED_BACK, text))
     return {"summary": "approval was answered, no alarm"}
+
+
+def _awaited(stage: Stage) -> str:
+    """Wait for the answer; return what the winner misses first, empty for nothing.
+
+    Raises ``Stopped`` on an alarm.
+    """
+    run, key = stage.run, workflow.key(stage.namespace, stage.store.run)
+    looks = Looks(stage)
+    while True:
+        answered = _answered(stage, key)
+        run.raise_alarm()
+        missed = looks.broken(answered=answered)
+        if missed or (answered and looks.done):
+            run.raise_alarm()
+            return missed
+        run.clock.sleep(POLL_SECONDS)
 
 
 def _answered(stage: Stage, key: ObjectKey) -> bool:
@@ -93,35 +99,16 @@ def _answered(stage: Stage, key: ObjectKey) -> bool:
         return False
 
 
-def _stopped(stage: Stage, stop: Stopped) -> Mapping[str, str]:
-    text = with_who_serves(stop.outcome, str(stop), stage.entries())
-    return _ended(stage, Ended(stop.outcome, text))
-
-
 def _ended(stage: Stage, ended: Ended | None = None) -> Mapping[str, str]:
-    """End the run now: the Workflow waits at its gate, and may do so for long."""
+    """End the run now, and its Workflow's waiting: nobody's answer counts any more."""
     if ended is not None:
         stage.store.append_once(record.concluded(ended.outcome, ended.sentence, ended.winner))
-    return {"summary": conclude(stage).sentence}
+    summary = conclude(stage).sentence
+    _open_gate(stage)
+    return {"summary": summary}
 
 
-def _missed(
-    stage: Stage, entries: list[Mapping[str, Any]], state: Mapping[str, Any]
-) -> tuple[str, Mapping[str, Any]]:
-    """Return the sentence of an objective that the winner misses now, empty for none, and state."""
-    run, last = stage.run, record.last(entries, "decision")
-    started = record.last(entries, "started")
-    if last is None or started is None:
-        return "", state
-    _, decision, _ = record.read_decision(last)
-    start = float(started["start"])
-    experiment, policy = run.bundle.experiment, policies.load(run.bundle.policy.name)
-    observation = observe(
-        experiment, run.bundle.metrics, run.sources, iteration=decision.iteration,
-        elapsed_seconds=max(1, int(run.clock.now() - start)), weights=dict(decision.weights),
-        budget_seconds=10.0, window=window(run, start, state),
-    )  # fmt: skip
-    now, state = policy.decide(experiment, policies.settings(run.bundle.policy), observation, state)
-    missed = [v.sentence for v in now.verdicts
-              if v.version == decision.winner and v.judgement is Judgement.MISSED]  # fmt: skip
-    return "; ".join(missed), state
+def _open_gate(stage: Stage) -> None:
+    undone = stop_waiting(stage.kube, stage.store)
+    if undone:
+        print(f"watch: {undone}", flush=True)

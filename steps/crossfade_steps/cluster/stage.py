@@ -21,7 +21,6 @@ from crossfade.contract import (
     ITERATE,
 )
 from crossfade.errors import BackendError, SpecError
-from crossfade.spec.durations import seconds
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.names import label_value
 from crossfade.spec.requests import proving_request
@@ -40,7 +39,7 @@ from crossfade_steps.cluster.scrapes import measured, scraped
 from crossfade_steps.cluster.store import UID, RunStore
 from crossfade_steps.ports import Clock, ObjectKey, Record, Router
 from crossfade_steps.responder import HttpResponder, responder_for
-from crossfade_steps.run import Run, Stopped
+from crossfade_steps.run import Run, Stopped, ready_seconds
 
 CONTROL_SECONDS = 1.0
 POLL_SECONDS = 3.0
@@ -131,7 +130,7 @@ def _run(
         paused=control.paused,
         order=control.order,
         hold=lease.hold,
-        ready_timeout_seconds=_ready_seconds(bundle),
+        ready_timeout_seconds=ready_seconds(bundle),
         measured=scrape,
     )
 
@@ -207,12 +206,6 @@ def require_keys(stage: Stage) -> None:
     if request is not None and request.secret is not None:
         keys = secrets_of(stage.kube, stage.namespace)(request.secret)
         filled(request.headers, keys, secret=request.secret, where="the request of spec.verify")
-
-
-def _ready_seconds(bundle: Bundle) -> float:
-    if bundle.ready_timeout is None:
-        return 300.0
-    return float(seconds(bundle.ready_timeout, where="spec.readyTimeout"))
 
 
 def aborted(head: Mapping[str, str]) -> Stopped:

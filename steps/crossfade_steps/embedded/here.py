@@ -13,7 +13,8 @@ from typing import Any
 
 from crossfade import policies
 from crossfade.errors import SpecError
-from crossfade.spec.rollout import Bundle
+from crossfade.spec.durations import seconds
+from crossfade.spec.rollout import Approval, Bundle
 from crossfade.verdict import Outcome
 from crossfade_steps import metrics, routers
 from crossfade_steps.clock import SystemClock
@@ -23,9 +24,9 @@ from crossfade_steps.embedded.mirror import served
 from crossfade_steps.embedded.tools import find_tools
 from crossfade_steps.embedded.world import World
 from crossfade_steps.loop import conduct
-from crossfade_steps.ports import Record
+from crossfade_steps.ports import Clock, Record
 from crossfade_steps.record_file import RecordFile
-from crossfade_steps.run import Ended, Run, Stopped
+from crossfade_steps.run import Ended, Run, Stopped, ready_seconds
 from crossfade_steps.versions import version_objects
 
 Listener = Callable[[Mapping[str, Any]], None]
@@ -63,13 +64,17 @@ class _Told:
         self._listener(entry)
 
 
-def run_here(bundle: Bundle, folder: Path, listener: Listener, say: Listener) -> Ended:
+def run_here(
+    bundle: Bundle, folder: Path, listener: Listener, say: Listener, *, approved: bool = False
+) -> Ended:
     """Carry a rollout out on this machine; ``folder`` gets its record and its logs.
 
     ``listener`` is called with each entry of the record, ``say`` with ``{"text": ...}`` while
-    things start; one that fails is called no more.  Raises ``CrossfadeError`` when the world cannot
-    be made or knows a kind or a model not.
+    things start; one that fails is called no more.  ``approved`` says yes beforehand where the
+    rollout has a person decide.  Raises ``CrossfadeError`` when nobody did, or when the world
+    cannot be made or knows a kind or a model not.
     """
+    require_answer(bundle, approved=approved)
     listener, say = until_it_fails(listener), until_it_fails(say)
     models = _prepare(bundle, folder)
     with _interrupts() as interrupted, World(folder / "logs", bundle.models) as world:
@@ -83,6 +88,17 @@ def run_here(bundle: Bundle, folder: Path, listener: Listener, say: Listener) ->
         for note in (*world.notes, *run.notes):
             say({"text": f"note: {note}"})
         return ended
+
+
+def require_answer(bundle: Bundle, *, approved: bool) -> None:
+    """Raise ``SpecError`` where a person is to decide: nothing waits for one on this machine."""
+    if bundle.approval is Approval.BEFORE_PROMOTE and not approved:
+        raise SpecError(
+            f"spec.approval: {bundle.approval}: nobody is asked on one machine, a winner would be "
+            "promoted without an answer",
+            hint="--yes approves it beforehand (run(approved=True) in Python); or remove the key, "
+            "or submit it to a cluster",
+        )
 
 
 def _prepare(bundle: Bundle, folder: Path) -> dict[str, Path]:
@@ -115,16 +131,18 @@ def _run(bundle: Bundle, folder: Path, world: World, listener: Listener) -> Run:
         responder=world,
         clock=SystemClock(),
         record=_Told(RecordFile(folder / "record.jsonl"), listener),
+        ready_timeout_seconds=ready_seconds(bundle),
     )
 
 
 def _with_load(run: Run, world: World, interrupted: threading.Event) -> Run:
     """Return the run with its alarm and its load, which need the run and the world."""
+    late = overdue(run.bundle, run.clock)
 
     def alarm() -> Stopped | None:
         if interrupted.is_set():
             return Stopped(Outcome.CANCELLED, "interrupted: the safe weights are restored")
-        died = world.failed()
+        died = late() or world.failed()
         return Stopped(Outcome.FAILED, died) if died is not None else None
 
     def start_load() -> None:
@@ -141,6 +159,15 @@ def _with_load(run: Run, world: World, interrupted: threading.Event) -> Run:
         alarm=alarm,
         start_load=start_load,
     )
+
+
+def overdue(bundle: Bundle, clock: Clock) -> Callable[[], str | None]:
+    """Return what says, from now on, that the rollout's deadline is over; None where it is not."""
+    if bundle.deadline is None:
+        return lambda: None
+    until = clock.now() + seconds(bundle.deadline, where="spec.deadline")
+    text = f"not done within its deadline of {bundle.deadline}: the safe weights are restored"
+    return lambda: text if clock.now() > until else None
 
 
 _LATE = ("alarm", "start_load")

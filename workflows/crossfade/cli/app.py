@@ -169,11 +169,14 @@ def run(
     folder: Annotated[Path, typer.Option(help="where the record and the logs of runs go")] = Path(
         ".crossfade"
     ),
+    yes: Annotated[
+        bool, typer.Option("--yes", help="approve a winner beforehand (approval: before-promote)")
+    ] = False,
 ) -> None:
     """Carry the rollout out on this machine: real Envoy, Prometheus and model servers."""
     from crossfade.cli.run import run as run_here
 
-    raise typer.Exit(run_here(paths, settings or [], policy, folder=folder))
+    raise typer.Exit(run_here(paths, settings or [], policy, folder=folder, approved=yes))
 
 
 for steer in (steering.pause, steering.resume, steering.abort, steering.promote,

@@ -13,10 +13,8 @@ from crossfade.errors import BackendError, CrossfadeError, SpecError
 from crossfade.report.live import line
 from crossfade.spec.durations import seconds
 from crossfade.verdict import Outcome
-from crossfade_steps.cluster import asked, guard, workflow
+from crossfade_steps.cluster import gate, guard, workflow
 from crossfade_steps.cluster.kube import Kube, own_namespace, reached
-from crossfade_steps.cluster.promotion import APPROVAL
-from crossfade_steps.cluster.stage import ABORT
 from crossfade_steps.cluster.store import RUN_LABEL, RunStore
 from crossfade_steps.ports import ObjectKey
 
@@ -98,34 +96,10 @@ def _outcome(word: str) -> Outcome:
 
 def ask(run: str, namespace: str | None, what: str, version: str = "") -> None:
     """Ask a run to pause, resume, abort or promote; it obeys within about a second."""
-    store = store_of(run, namespace)
-    if what == "promote":
-        _refuse_at_gate(reached(), store)
-    out.print(asked.ask(store, what, getpass.getuser(), version))
-    if what == ABORT:
-        _stop_waiting(reached(), store)
-
-
-def _refuse_at_gate(kube: Kube, store: RunStore) -> None:
-    """Refuse to order what a person is asked for right now: an order would never be read."""
-    stored = kube.get(workflow.key(store.namespace, store.run))
-    if workflow.waits(stored, APPROVAL):
-        raise CrossfadeError(
-            f"run {store.run} waits for its approval, not for an order",
-            hint=f"in the Argo UI: resume its node {APPROVAL} with decision yes; or argo node set "
-            f"{store.run} -p decision=yes --node-field-selector displayName={APPROVAL}, then "
-            f"argo resume {store.run}",
-        )
-
-
-def _stop_waiting(kube: Kube, store: RunStore) -> None:
-    """Stop an aborted run's Workflow where it waits for a person or a timer: no step is awake."""
-    key = workflow.key(store.namespace, store.run)
-    try:
-        if workflow.waits(kube.get(key)):
-            kube.merge(key, {"spec": {"shutdown": "Stop"}})
-    except CrossfadeError as error:
-        err.print(f"its Workflow waits and was not stopped ({error}): argo stop {store.run}")
+    told, undone = gate.steer(reached(), store_of(run, namespace), what, getpass.getuser(), version)
+    out.print(told)
+    if undone:
+        err.print(undone)
 
 
 def runs(namespace: str | None) -> None:

@@ -18,14 +18,18 @@ from crossfade.lint.looping import OF_ARGO
 from crossfade.spec.rollout import Bundle
 
 
-def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, folder: Path) -> int:
+def run(
+    paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, folder: Path,
+    approved: bool = False,
+) -> int:  # fmt: skip
     """Carry the rollout out here and print how it ended; 0 for a decision, 3 for trouble."""
-    from crossfade_steps.embedded.here import run_here
+    from crossfade_steps.embedded.here import require_answer, run_here
     from crossfade_steps.embedded.monitoring import SCRAPE_SECONDS
 
     loaded = read(paths, settings, policy, scrape_seconds=SCRAPE_SECONDS)
     bundle = bundle_of(loaded)
     show_findings([finding for finding in loaded.findings if finding.rule not in OF_ARGO])
+    require_answer(bundle, approved=approved)
     show_accepted(accepted(bundle))
     foretell(bundle)
     place = _made(folder / "runs" / _name(bundle))
@@ -36,7 +40,8 @@ def run(paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, f
             entries.append(entry)
             show(entries)
 
-        ended = run_here(bundle, place, listen, lambda entry: err.print(entry["text"]))
+        ended = run_here(bundle, place, listen, lambda entry: err.print(entry["text"]),
+                         approved=approved)  # fmt: skip
     out.tell(f"outcome: {ended.outcome}" + (f", winner {ended.winner}" if ended.winner else ""))
     out.tell(ended.sentence)
     err.tell(f"record: {place / 'record.jsonl'} (crossfade describe, crossfade replay)")

@@ -75,6 +75,14 @@ def decide(
     return reason_for(experiment, decision), {}
 
 
+def alarmed(
+    experiment: Experiment, settings: Settings, observation: Observation, state: State
+) -> bool:
+    """Return whether an objective that rolls back is missed now."""
+    verdicts = judge_all(experiment, observation)
+    return any(_rolls_back(experiment, o, verdicts) for o in experiment.spec.criteria.objectives)
+
+
 def judge_all(experiment: Experiment, observation: Observation) -> tuple[Verdict, ...]:
     """Return every objective's verdict for every version, objectives in the order written."""
     count = experiment.spec.criteria.request_count

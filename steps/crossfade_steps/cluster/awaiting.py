@@ -1,0 +1,112 @@
+"""While a person decides, the winner's objectives are looked at and its weights are kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from crossfade import policies, record
+from crossfade.errors import BackendError
+from crossfade.verdict import Judgement, Observation, Verdict
+from crossfade_steps.applying import looked_after, put_back, recorded
+from crossfade_steps.cluster.stage import Stage
+from crossfade_steps.iteration import Turn, observed
+from crossfade_steps.watching import LEAST_SECONDS, scrape_seconds
+
+MOST_SECONDS = 10.0
+"""How long the metrics of one look may take: a person's answer and an abort wait for it."""
+KEPT = "gate"
+"""The key of ``<run>`` with what the policy kept: overwritten, since a person may take a week."""
+
+
+class Looks:
+    """Looks at a winner that waits for its approval, and at its weights.
+
+    There is one when the waiting begins, one a scrape, and one after the answer.  A policy of
+    counts goes on from its evidence: a whole interval is added to it, a look in between only asks
+    whether a limit is proven to be broken by now.  ``done`` says that one was made after
+    the answer.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._turn = _turn(stage)
+        self._interval = stage.run.bundle.experiment.spec.duration.interval_seconds
+        self._every = max(scrape_seconds(stage.run), LEAST_SECONDS)
+        self._next, self._first = 0.0, True
+        self._due = stage.run.clock.now() + self._interval
+        self.done = self._turn is None
+
+    def broken(self, *, answered: bool) -> str:
+        """Return the sentence of an objective that the winner misses, empty for none or no look.
+
+        Weights that somebody else set are put back.  Raises ``Stopped`` when that is no use.
+        """
+        now = self._stage.run.clock.now()
+        if self._turn is None or (now < self._next and not answered):
+            return ""
+        whole = now >= self._due
+        try:
+            if whole or answered or self._first:
+                self._turn = _put_back(self._stage, self._turn)
+            found = self._missed(self._turn, whole=whole)
+        except BackendError as error:  # the API's absence ends no run: look again
+            print(f"watch: {error}", flush=True)
+            return ""
+        self._next, self._first = max(self._next, now) + self._every, False
+        self._due += self._interval if whole else 0.0
+        self.done = answered
+        return found
+
+    def _missed(self, turn: Turn, *, whole: bool) -> str:
+        run, budget = self._stage.run, min(self._every, MOST_SECONDS)
+        seen = observed(run, turn, budget, newest=not whole)
+        verdicts, state = _judged(self._stage, turn, seen)
+        if whole:
+            self._turn = replace(turn, progress=replace(turn.progress, state=state, disturbed=0.0))
+            self._keep(turn.k, state)
+        elif policies.counts(run.bundle.policy.name):  # a bare value is judged once an interval
+            verdicts = [verdict for verdict in verdicts if verdict.sample_size is not None]
+        return "; ".join(verdict.sentence for verdict in verdicts)
+
+    def _keep(self, k: int, state: Mapping[str, Any]) -> None:
+        try:
+            kept = record.canonical({"iteration": k, "state": state})
+            self._stage.store.write(**{KEPT: kept})
+        except BackendError as error:  # the next interval's holds this one's, too
+            print(f"watch: {error}", flush=True)
+
+
+def _turn(stage: Stage) -> Turn | None:
+    """Return the iteration that named the winner, with what a container before this one kept."""
+    entries = stage.entries()
+    started = record.last(entries, "started")
+    if started is None or record.last(entries, "decision") is None:
+        return None
+    progress, _ = recorded(stage.run)
+    kept = json.loads((stage.store.find() or {}).get(KEPT, "{}"))
+    if kept.get("iteration") == progress.iterations:
+        progress = replace(progress, state=kept["state"])
+    return Turn(progress.iterations, float(started["start"]), progress)
+
+
+def _put_back(stage: Stage, turn: Turn) -> Turn:
+    progress = looked_after(stage.run, turn.progress)
+    route, disturbed = put_back(stage.run, progress)
+    progress = replace(
+        progress, weights=dict(route.weights), drifts=progress.drifts + (disturbed > 0),
+        disturbed=max(disturbed, progress.disturbed),
+    )  # fmt: skip
+    return replace(turn, progress=progress, sticky=route.sticky)
+
+
+def _judged(stage: Stage, turn: Turn, seen: Observation) -> tuple[list[Verdict], Mapping[str, Any]]:
+    """Return what the winner misses by that observation, and the policy's state after it."""
+    bundle, decision = stage.run.bundle, turn.progress.decision
+    policy, settings = policies.load(bundle.policy.name), policies.settings(bundle.policy)
+    now, state = policy.decide(bundle.experiment, settings, seen, turn.state)
+    winner = None if decision is None else decision.winner
+    own = [verdict for verdict in now.verdicts if verdict.version == winner]
+    return [verdict for verdict in own if verdict.judgement is Judgement.MISSED], state

@@ -1,0 +1,259 @@
+"""What happens while a run waits for a person: alarms, foreign writers, and the end of the wait."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fake_kube import WORKFLOW, Cluster, iterating
+from rig import bundle
+from traffic import ERRORS, REWARD, Traffic, counted
+
+from crossfade import record
+from crossfade.errors import BackendError, CrossfadeError
+from crossfade.rights import installed_rules
+from crossfade.spec.experiment import Experiment
+from crossfade.spec.rollout import Bundle
+from crossfade.verdict import Decision, Observation, Outcome
+from crossfade_steps import metrics
+from crossfade_steps.cluster import gate, promotion
+from crossfade_steps.cluster.stage import Stage
+from crossfade_steps.cluster.store import UID
+
+INTERVAL = 600
+HELD = {"v1": 40, "v2": 60}
+
+
+def whole(of: Bundle | None = None) -> Bundle:
+    made = of or bundle()
+    document = made.experiment.model_dump(by_alias=True, mode="json")
+    document["spec"]["duration"]["intervalSeconds"] = INTERVAL
+    return made.model_copy(update={"experiment": Experiment.model_validate(document)})
+
+
+def gated(of: Bundle | None = None) -> Cluster:
+    """Return a run of long intervals whose winner has 60 % and waits for a person."""
+    cluster = iterating(whole(of), *HELD.values())
+    store = cluster.stage.store
+    store.append(record.started(cluster.rig.clock.now() - 60))
+    won = Decision(iteration=4, old=HELD, weights=HELD, verdicts=(), best=("v2",), winner="v2",
+                   reason="v2 is best", outcome=Outcome.PROMOTED)  # fmt: skip
+    store.append(record.decision(Observation(4, 40, HELD), won, {}))
+    store.append(record.applied(4, HELD))
+    _node(cluster, "Running")
+    return cluster
+
+
+def _node(cluster: Cluster, phase: str) -> None:
+    node = {"type": "Suspend", "phase": phase, "templateName": "approval"}
+    cluster.fake.merge(WORKFLOW, {"status": {"nodes": {"a": node}}})
+
+
+def answers_after(cluster: Cluster, seconds: float) -> None:
+    cluster.rig.at(seconds, lambda: _node(cluster, "Succeeded"))
+
+
+def shutdown(cluster: Cluster) -> str | None:
+    found: str | None = (cluster.fake.get(WORKFLOW) or {})["spec"].get("shutdown")
+    return found
+
+
+class Breaking:
+    """Mock metrics of which the candidate's error rate is 0.9 from some time on."""
+
+    def __init__(self, cluster: Cluster, after: float) -> None:
+        self._clock, self._at = cluster.rig.clock, cluster.rig.clock.now() + after
+        self._good = cluster.rig.run.sources[ERRORS]
+        self._bad = metrics.connect(bundle(errors=(0.0, 0.9)).metrics, {})[ERRORS]
+        self._metric = bundle(errors=(0.0, 0.9)).metrics[ERRORS]
+        self.reads = 0
+
+    def read(self, request: Any) -> Any:
+        self.reads += 1
+        if self._clock.now() < self._at:
+            return self._good.read(request)
+        return self._bad.read(replace(request, metric=self._metric))
+
+
+def with_source(stage: Stage, source: Any) -> Stage:
+    return replace(stage, run=replace(stage.run, sources={**stage.run.sources, ERRORS: source}))
+
+
+@pytest.mark.parametrize("broken", [0.0, 20.0, 500.0])
+def test_a_broken_objective_is_answered_within_a_scrape_and_not_an_interval(broken: float) -> None:
+    cluster = gated()
+    begin = cluster.rig.clock.now()
+    stage = with_source(cluster.another(), Breaking(cluster, broken))
+    cluster.rig.at(1000, lambda: cluster.stage.store.write(control="abort"))
+
+    told = promotion.watch(stage)
+
+    assert cluster.head()["outcome"] == "rolled-back"
+    assert told["summary"].startswith("default/errors of v2: 0.9 is above the limit 0.1")
+    assert cluster.rig.clock.now() - begin <= broken + 20
+    assert cluster.weights() == [100, 0]
+
+
+def test_what_breaks_right_before_the_answer_is_not_promoted() -> None:
+    """Looked at once more after the yes: the last look was before it broke."""
+    cluster = gated()
+    stage = with_source(cluster.another(), Breaking(cluster, 9))
+    answers_after(cluster, 10)
+
+    promotion.watch(stage)
+
+    assert cluster.head()["outcome"] == "rolled-back"
+
+
+def test_an_answer_is_let_through_after_one_more_look() -> None:
+    cluster = gated()
+    source = Breaking(cluster, 1e6)
+    answers_after(cluster, 4)
+
+    told = promotion.watch(with_source(cluster.another(), source))
+
+    assert told["summary"] == "approval was answered, no alarm"
+    assert "outcome" not in cluster.head()
+    assert source.reads == 4, "both versions, when the waiting begins and after the answer"
+    assert cluster.weights() == [40, 60]
+
+
+def test_an_answer_waits_for_a_look_at_the_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = gated()
+    answers_after(cluster, 0)
+    stage, begin = cluster.another(), cluster.rig.clock.now()
+    read = stage.run.router.read
+
+    def away() -> Any:
+        if cluster.rig.clock.now() < begin + 60:
+            raise BackendError("503")
+        return read()
+
+    stage.run.router.read = away  # type: ignore[method-assign]
+
+    promotion.watch(stage)
+
+    assert cluster.rig.clock.now() >= begin + 60
+    assert "watch: 503" in capsys.readouterr().out
+
+
+def test_weights_that_somebody_else_sets_at_the_gate_are_put_back_until_it_is_no_use() -> None:
+    cluster = gated()
+    for k in range(5):
+        cluster.rig.at(k * INTERVAL + 30, lambda: cluster.set_weights(0, 100))
+
+    told = promotion.watch(cluster.another())
+
+    assert len(record.of_type(cluster.stage.entries(), "put-back")) == 3
+    assert cluster.head()["outcome"] == "contested"
+    assert "for the 4th time" in told["summary"]
+
+
+def test_weights_set_while_nobody_looked_are_put_back_before_the_promotion() -> None:
+    cluster = gated()
+    cluster.rig.at(5, lambda: cluster.set_weights(50, 50))
+    answers_after(cluster, 6)
+
+    promotion.watch(cluster.another())
+
+    assert cluster.weights() == [40, 60]
+    assert record.of_type(cluster.stage.entries(), "put-back")[0]["found"] == {"v1": 50, "v2": 50}
+
+
+def test_counts_at_the_gate_go_on_in_the_pod_that_follows() -> None:
+    cluster = gated(counted())
+    begin = cluster.rig.clock.now()
+    sources = {key: Traffic(key, shares=lambda: (0.4, 0.6)) for key in (ERRORS, REWARD)}
+    stage = cluster.another()
+    stage = replace(stage, run=replace(stage.run, sources=sources))
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    cluster.rig.at(INTERVAL + 100, die)
+    with pytest.raises(KeyboardInterrupt):
+        promotion.watch(stage)
+    kept = json.loads(cluster.head()["gate"])
+    assert kept["iteration"] == 4
+    assert begin + INTERVAL - 30 < kept["state"]["until"] <= begin + INTERVAL + 5
+
+    sources[ERRORS].reads.clear()
+    answers_after(cluster, 10)
+    promotion.watch(stage)
+
+    assert {since for since, _ in sources[ERRORS].reads} == {kept["state"]["until"]}
+
+
+def test_counts_that_prove_a_broken_limit_between_two_intervals_end_the_run() -> None:
+    cluster = gated(counted())
+    begin = cluster.rig.clock.now()
+    sources = {key: Traffic(key, broken=begin + 100, shares=lambda: (0.4, 0.6))
+               for key in (ERRORS, REWARD)}  # fmt: skip
+    stage = cluster.another()
+
+    told = promotion.watch(replace(stage, run=replace(stage.run, sources=sources)))
+
+    assert cluster.head()["outcome"] == "rolled-back"
+    assert "proven not" in told["summary"]
+    assert cluster.rig.clock.now() - begin < 300
+
+
+@pytest.mark.parametrize("what", ["alarm", "abort"])
+def test_a_run_that_ends_at_its_gate_leaves_no_workflow_waiting(what: str) -> None:
+    """It would hold its mutex, and skip a CronWorkflow's nights, until its deadline."""
+    cluster = gated(bundle(errors=(0.0, 0.9)) if what == "alarm" else None)
+    if what == "abort":
+        cluster.stage.store.write(control="abort")
+
+    promotion.watch(cluster.another())
+
+    assert cluster.head()["outcome"] == ("rolled-back" if what == "alarm" else "cancelled")
+    assert shutdown(cluster) == "Stop"
+
+
+def test_a_missing_right_to_stop_the_workflow_is_told_and_ends_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cluster = gated(bundle(errors=(0.0, 0.9)))
+    merge = cluster.fake.merge
+
+    def forbidding(key: Any, part: Any, **more: Any) -> Any:
+        if key == WORKFLOW:
+            raise BackendError("403 cannot patch")
+        return merge(key, part, **more)
+
+    cluster.fake.merge = forbidding  # type: ignore[method-assign]
+
+    promotion.watch(cluster.another())
+
+    assert cluster.head()["outcome"] == "rolled-back"
+    assert "was not stopped (403 cannot patch): argo stop web-1" in capsys.readouterr().out
+
+
+def test_the_run_s_account_may_stop_its_workflow() -> None:
+    rules = {rule["resources"][0]: rule["verbs"] for rule in installed_rules()}
+
+    assert rules["workflows"] == ["get", "patch"]
+
+
+def test_an_abort_from_a_form_ends_the_waiting_and_an_order_is_refused() -> None:
+    cluster = gated()
+    kube, store = cluster.stage.kube, cluster.stage.store
+
+    with pytest.raises(CrossfadeError, match="waits for its approval"):
+        gate.steer(kube, store, "promote", "workflow steer-1", "v2")
+    assert cluster.head().get("control") is None
+    told, undone = gate.steer(kube, store, "abort", "workflow steer-1")
+
+    assert (told, undone) == ("run default/web-1: asked to abort", "")
+    assert shutdown(cluster) == "Stop"
+
+
+def test_another_workflow_of_that_name_is_not_stopped() -> None:
+    cluster = gated()
+    cluster.stage.store.write(**{UID: "another"})
+
+    assert gate.stop_waiting(cluster.stage.kube, cluster.stage.store) == ""
+    assert shutdown(cluster) is None
