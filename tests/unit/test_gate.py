@@ -18,7 +18,7 @@ from crossfade.spec.experiment import Experiment
 from crossfade.spec.rollout import Bundle
 from crossfade.verdict import Decision, Observation, Outcome
 from crossfade_steps import metrics
-from crossfade_steps.cluster import gate, promotion
+from crossfade_steps.cluster import gate, guard, promotion
 from crossfade_steps.cluster.stage import Stage
 from crossfade_steps.cluster.store import UID
 
@@ -249,6 +249,20 @@ def test_an_abort_from_a_form_ends_the_waiting_and_an_order_is_refused() -> None
 
     assert (told, undone) == ("run default/web-1: asked to abort", "")
     assert shutdown(cluster) == "Stop"
+
+
+@pytest.mark.parametrize(("node", "stopped"), [("approval", "Stop"), ("wait", None)])
+def test_a_run_that_its_guard_ends_is_not_left_at_its_gate(node: str, stopped: str | None) -> None:
+    """The pod that watched is gone; a timer goes on by itself, to a step that finds the end."""
+    cluster = gated()
+    waiting = {"type": "Suspend", "phase": "Running", "templateName": node}
+    cluster.fake.merge(WORKFLOW, {"status": {"nodes": {"a": waiting}}})
+    cluster.stage.store.write(control="abort")
+
+    guard.watch_over(cluster.stage)
+
+    assert cluster.stage.store.head()["outcome"] == "cancelled"
+    assert shutdown(cluster) == stopped
 
 
 def test_another_workflow_of_that_name_is_not_stopped() -> None:

@@ -36,18 +36,19 @@ def refuse_order(kube: Kube, store: RunStore) -> None:
         )
 
 
-def stop_waiting(kube: Kube, store: RunStore) -> str:
-    """Stop a run's Workflow where it waits for a person or a timer: no step is awake.
+def stop_waiting(kube: Kube, store: RunStore, node: str = "") -> str:
+    """Stop a run's Workflow where it waits for a person or a timer, or at ``node`` only.
 
-    It would hold its mutex, and keep a CronWorkflow from its next run, until its deadline.  Returns
-    why it was not stopped, empty if it was or does not wait: the run itself has ended all the same.
+    No step is awake: it would hold its mutex, and keep a CronWorkflow from its next run, until its
+    deadline.  Returns why it was not stopped, empty if it was or does not wait: the run itself has
+    ended all the same.
     """
     key = workflow.key(store.namespace, store.run)
     try:
         stored, uid = kube.get(key), (store.find() or {}).get(UID, "")
         if stored is None or uid not in ("", stored["metadata"]["uid"]):
             return ""
-        if workflow.waits(stored):
+        if workflow.waits(stored, node):
             kube.merge(key, {"spec": {"shutdown": "Stop"}})
     except CrossfadeError as error:
         return (f"its Workflow waits and was not stopped ({error}): "

@@ -20,6 +20,7 @@ from crossfade.verdict import Decision, Outcome
 from crossfade_steps.cluster import load, workflow
 from crossfade_steps.cluster.between import Between
 from crossfade_steps.cluster.conclude import conclude
+from crossfade_steps.cluster.gate import APPROVAL, stop_waiting
 from crossfade_steps.cluster.stage import ABORT, Stage, aborted
 from crossfade_steps.cluster.store import UID
 from crossfade_steps.ports import Clock
@@ -136,4 +137,7 @@ def _rolled_back(stage: Stage, decision: Decision) -> Mapping[str, str]:
 
 def _concluded(stage: Stage) -> Mapping[str, str]:
     print(f"guard: {conclude(stage).sentence}", flush=True)
+    undone = stop_waiting(stage.kube, stage.store, APPROVAL)
+    if undone:
+        print(f"guard: {undone}", flush=True)
     return {}
