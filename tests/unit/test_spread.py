@@ -116,3 +116,13 @@ def test_a_change_by_somebody_else_is_a_conflict(store: Flaky) -> None:
 def test_a_version_without_a_place_is_refused_by_name(store: Flaky) -> None:
     with pytest.raises(SpecError, match="c without a weightObjRef"):
         SpreadRouter(experiment(last=False), store)
+
+
+def test_two_versions_with_one_field_of_an_object_are_refused(store: Flaky) -> None:
+    data = experiment().model_dump(mode="json", by_alias=True, exclude_unset=True)
+    candidates = data["spec"]["versionInfo"]["candidates"]
+    candidates[1]["weightObjRef"] = dict(candidates[0]["weightObjRef"])
+    router = routers.connect(Experiment.model_validate(data), store)
+
+    with pytest.raises(SpecError, match="b and c both have the fieldPath"):
+        router.read()

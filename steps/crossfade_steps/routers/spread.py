@@ -21,6 +21,7 @@ from crossfade.routes import (
     unmoved,
 )
 from crossfade.routes.member import Member, parse_field_path, pointer
+from crossfade.routes.twins import refuse_one_destination, refuse_one_field
 from crossfade.spec.experiment import Experiment
 from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
 
@@ -191,12 +192,14 @@ class SpreadRouter:
     ) -> dict[str, Member]:
         module = kind_of(stored["apiVersion"], stored["kind"], where=str(key))
         found = {}
-        for version, text in paths.items():
-            path = parse_field_path(text)
+        parsed = {version: parse_field_path(text) for version, text in paths.items()}
+        refuse_one_field(str(key), parsed)
+        for version, path in parsed.items():
             own = [m for m in module.members(stored, path) if m.path == path]
             if not own:
                 raise SpecError(f"{key}: {version}'s destination takes no part in the split")
             found[version] = own[0]
+        refuse_one_destination(stored, found)
         return found
 
 
