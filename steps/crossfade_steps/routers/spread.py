@@ -21,6 +21,7 @@ from crossfade.routes import (
     unmoved,
 )
 from crossfade.routes.member import Member, parse_field_path, pointer
+from crossfade.routes.pointing import beside
 from crossfade.routes.twins import refuse_one_destination, refuse_one_field
 from crossfade.spec.experiment import Experiment
 from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
@@ -35,6 +36,7 @@ class Part:
     key: ObjectKey
     resource_version: str
     members: Mapping[str, Member]
+    beside: Mapping[str, tuple[str, ...]]
 
     def patch(self, weights: Mapping[str, int]) -> list[dict[str, object]]:
         """Return one JSON Patch: test what was read, then add the weights of these versions."""
@@ -160,7 +162,10 @@ class SpreadRouter:
         if sum(found.values()) != 100:
             told = ", ".join(f"{name} {found[name]}" for name in self._names)
             raise SpecError(f"the versions' weights are {told}, expected 100 together")
-        return RouteState({name: found[name] for name in self._names}, _versions(parts))
+        others = {version: tuple(f"{place} of {part.key}" for place in places)
+                  for part in parts for version, places in part.beside.items()}  # fmt: skip
+        weights = {name: found[name] for name in self._names}
+        return RouteState(weights, _versions(parts), beside=others)
 
     def _parts(self) -> list[Part]:
         return [self._part(key) for key in self._paths]
@@ -170,7 +175,10 @@ class SpreadRouter:
         if stored is None:
             raise BackendError(f"{key} does not exist, expected it to hold weights")
         version = str(stored["metadata"]["resourceVersion"])
-        return Part(key, version, self._members(key, stored))
+        members = self._members(key, stored)
+        candidates = {v: m.known_by for v, m in members.items() if v != self._names[0]}
+        others = beside(stored, next(iter(members.values())).path, candidates)
+        return Part(key, version, members, others)
 
     def _members(self, key: ObjectKey, stored: Object) -> dict[str, Member]:
         paths = self._paths[key]
