@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crossfade.cli.output import err, out
+from crossfade.contract import bundle_name
 from crossfade.errors import BackendError, CrossfadeError, SpecError
 from crossfade.report.live import line
 from crossfade.spec.durations import seconds
 from crossfade.verdict import Outcome
-from crossfade_steps.cluster import asked, guard, workflow
+from crossfade_steps.cluster import asked, guard, leftovers, workflow
 from crossfade_steps.cluster.kube import Kube, own_namespace, reached
 from crossfade_steps.cluster.promotion import APPROVAL
 from crossfade_steps.cluster.stage import ABORT
 from crossfade_steps.cluster.store import RUN_LABEL, RunStore
-from crossfade_steps.ports import ObjectKey
+from crossfade_steps.ports import Object, ObjectKey
 
 POLL_SECONDS = 2.0
 GOOD = (Outcome.PROMOTED, Outcome.KEPT, Outcome.INCONCLUSIVE, Outcome.ROLLED_BACK)
@@ -142,12 +143,31 @@ def runs(namespace: str | None) -> None:
 def clean(run: str, namespace: str | None, *, force: bool) -> None:
     """Remove an ended run's state and record."""
     store = store_of(run, namespace)
-    if not store.head().get("outcome") and not force:
+    head = store.head()
+    if not head.get("outcome") and not force:
         raise CrossfadeError(
             f"run {run} has no outcome yet: its state is what its safety rests on",
             hint="crossfade abort it first; --force removes the state of a run that is surely dead",
         )
     _remove(reached(), store)
+    if head.get("digest"):
+        name = bundle_name(head["digest"])
+        _remove_bundles(reached(), store.namespace, lambda stored: _name(stored) == name)
+
+
+def _remove_bundles(kube: Kube, namespace: str, wanted: Callable[[Object], bool]) -> None:
+    """Remove those rollouts' ConfigMaps that nobody refers to; in doubt they stay."""
+    try:
+        for stored in leftovers.unused(kube, namespace):
+            if wanted(stored):
+                leftovers.remove(kube, namespace, stored)
+                out.print(f"rollout {namespace}/{_name(stored)} removed")
+    except CrossfadeError as error:
+        err.print(f"rollouts that nothing needs may still be there: {error}")
+
+
+def _name(stored: Object) -> str:
+    return str(stored["metadata"]["name"])
 
 
 def _remove(kube: Kube, store: RunStore) -> None:
@@ -167,7 +187,11 @@ def clean_older(namespace: str | None, older_than: str) -> None:
     """Remove the state and record of every run that has ended and began that long ago."""
     kube, place = reached(), namespace or own_namespace()
     before = datetime.now(UTC) - timedelta(seconds=seconds(older_than, where="--older-than"))
+
+    def old(stored: Object) -> bool:
+        return datetime.fromisoformat(str(stored["metadata"]["creationTimestamp"])) < before
+
     for stored in kube.list("", "ConfigMap", place, "crossfade.dev/part=run"):
-        made = datetime.fromisoformat(str(stored["metadata"]["creationTimestamp"]))
-        if made < before and (stored.get("data") or {}).get("outcome"):
-            _remove(kube, RunStore(kube, place, str(stored["metadata"]["name"])))
+        if old(stored) and (stored.get("data") or {}).get("outcome"):
+            _remove(kube, RunStore(kube, place, _name(stored)))
+    _remove_bundles(kube, place, old)
