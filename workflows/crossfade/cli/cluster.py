@@ -128,18 +128,6 @@ def _stop_waiting(kube: Kube, store: RunStore) -> None:
         err.print(f"its Workflow waits and was not stopped ({error}): argo stop {store.run}")
 
 
-def runs(namespace: str | None) -> None:
-    """Print the runs of a namespace, the newest last."""
-    kube, place = reached(), namespace or own_namespace()
-    found = kube.list("", "ConfigMap", place, "crossfade.dev/part=run")
-    for stored in sorted(found, key=lambda o: str(o["metadata"]["creationTimestamp"])):
-        data = stored.get("data") or {}
-        state = data.get("outcome") or data.get("phase", "")
-        at = f"{data.get('iteration', '0')}/{data.get('iterations', '?')}"
-        out.print(f"{stored['metadata']['name']:40} {state:18} {at:8} {data.get('sentence', '')}",
-                  soft_wrap=True)  # fmt: skip
-
-
 def clean(run: str, namespace: str | None, *, force: bool) -> None:
     """Remove an ended run's state and record."""
     store = store_of(run, namespace)

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
-from crossfade.cli.options import Namespace, StepsImage
+from crossfade.cli.options import AsJson, Namespace, StepsImage
 from crossfade.errors import SpecError
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run: the name of its Workflow")]
 
 
-def runs(namespace: Namespace = None) -> None:
+def runs(namespace: Namespace = None, as_json: AsJson = False) -> None:
     """List the runs of a namespace."""
-    from crossfade.cli.cluster import runs as show
+    from crossfade.cli.listing import runs as show
 
-    show(namespace)
+    show(namespace, as_json=as_json)
 
 
 def pause(run: RunName, namespace: Namespace = None) -> None:
