@@ -179,7 +179,8 @@ def run(
 
 
 for steer in (steering.pause, steering.resume, steering.abort, steering.promote,
-              steering.steering, steering.clean):  # fmt: skip
+              steering.approve, steering.reject, steering.steering,
+              steering.clean):  # fmt: skip
     app.command()(steer)
 app.command("list")(steering.runs)
 

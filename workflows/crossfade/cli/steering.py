@@ -1,4 +1,4 @@
-"""The commands that steer runs on a cluster: pause, resume, abort, promote, steering, clean."""
+"""The commands that steer runs on a cluster: pause, resume, abort, promote, approve, clean ..."""
 
 from __future__ import annotations
 
@@ -51,6 +51,20 @@ def promote(
     from crossfade.cli.cluster import ask
 
     ask(run, namespace, "promote", version or "")
+
+
+def approve(run: RunName, namespace: Namespace = None) -> None:
+    """Answer a run that waits for its approval with yes: its winner is promoted."""
+    from crossfade.cli.approval import answer
+
+    answer(run, namespace, promote=True)
+
+
+def reject(run: RunName, namespace: Namespace = None) -> None:
+    """Answer a run that waits for its approval with no: the baseline stays."""
+    from crossfade.cli.approval import answer
+
+    answer(run, namespace, promote=False)
 
 
 def steering(
