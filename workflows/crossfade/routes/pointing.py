@@ -15,12 +15,15 @@ BLOCKS = {"VirtualService": ("http", "tls", "tcp"), "HTTPRoute": ("rules",)}
 FIELDS = {
     "VirtualService": ("destination", "mirror"), "HTTPRoute": ("backendRefs", "backendRef"),
     "TrafficSplit": ("backends",), "Route": ("to", "alternateBackends"),
+    "SeldonDeployment": (), "InferenceService": (), "Service": (),
 }  # fmt: skip
-"""The fields of a rule, however deep, that hold what gets its requests, or a copy of them."""
+"""The fields of a rule, however deep, that hold what gets its requests, or a copy of them.
+
+Every kind of route is here; one that runs its models itself points at nobody."""
 
 
 def rules(stored: Manifest) -> list[list[Any]]:
-    """Return what each rule points at, known by the same as a version's destination is."""
+    """Return what each rule of a route points at, known by the same as a destination is."""
     kind, spec = str(stored.get("kind")), mapped(stored, ("spec",))
     found = [rule for block in BLOCKS.get(kind, ()) for rule in listed(spec, (block,))]
     namespace = str(look(stored, ("metadata", "namespace")) or "default")
