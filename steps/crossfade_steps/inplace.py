@@ -23,7 +23,7 @@ from crossfade.routes import (
 from crossfade.routes.member import Member, Path, parse_field_path, pointer
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.source import listed, look, mapped
-from crossfade_steps.likeness import covers, differs, predictor_model, unscaled
+from crossfade_steps.likeness import covers, differs, endpoint, predictor_model, unscaled
 from crossfade_steps.ports import Object, ObjectKey
 
 Operation = dict[str, Any]
@@ -150,7 +150,7 @@ def _one_revision(stored: Object) -> bool:
     """Return whether all traffic of an InferenceService goes to its latest revision."""
     stable, canary = look(stored, STABLE), look(stored, CANARY)
     if stable is not None and canary is not None:
-        return bool(stable == canary)
+        return endpoint(mapped(stored, STABLE)) == endpoint(mapped(stored, CANARY))
     return all(look(stored, path) in (None, 100) for path in inferenceservice.PATHS)
 
 

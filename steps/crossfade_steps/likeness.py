@@ -20,6 +20,17 @@ from crossfade_steps.ports import Object
 NO_CONTENT = ("apiVersion", "kind", "metadata", "status")
 NO_MODEL = ("name", "traffic", "annotations", "labels")
 """What of a predictor says nothing of the model that it serves."""
+NO_PODS = ("metadata", "hpaSpec", "kedaSpec", "pdbSpec")
+"""What of a predictor's component says nothing of its containers."""
+COMPONENTS = ("predictor", "transformer", "explainer")
+"""The parts of an InferenceService that have pods, and annotations for them."""
+NO_PART = (
+    "minReplicas", "maxReplicas", "scaleTarget", "scaleMetric", "scaleMetricType", "autoScaling",
+    "canaryTrafficPercent", "annotations", "labels",
+)  # fmt: skip
+"""What of such a part only scales it, moves traffic, or is written on its pods."""
+ENDPOINTS = ("default", "canary")
+"""KFServing v1alpha2 has the parts twice, one level down."""
 LEFT_OUT = ("readOnly", "stdin", "tty", "hostNetwork", "hostPID", "hostIPC", "paused")
 """Fields that the API server does not store where they are false (omitempty, no pointer)."""
 QUANTITIES = ("limits", "requests", "sizeLimit", "divisor")
@@ -85,17 +96,36 @@ def unscaled(document: Object) -> Object:
 
 
 def identity(stored: Object | None) -> str | None:
-    """Return what a workload runs, without what scaling changes and our mark; None for none."""
+    """Return what a workload runs, without what scaling changes and our mark; None for none.
+
+    Nor do labels, annotations, selectors and traffic count: they name a copy, not a model
+    (faults C53: after an edit of its autoscaling a rejected candidate is still the same).
+    """
     if stored is None:
         return None
     spec = copy.deepcopy(dict(stored.get("spec") or {}))
-    if stored.get("kind") in ("Deployment", "StatefulSet"):
-        spec = dict(
-            mapped(spec, ("template", "spec"))
-        )  # labels and selectors name a copy, not a model
+    if "template" in spec:  # Deployment, StatefulSet, a Service of Knative
+        spec = dict(mapped(spec, ("template", "spec")))
+    if "predictors" in spec:
+        spec["predictors"] = [_served(predictor) for predictor in listed(spec, ("predictors",))]
+        spec.pop("annotations", None)
+    if stored.get("kind") == "InferenceService":
+        spec = endpoint(spec)
     _drop_replicas(spec)
     _drop_marks(spec)
     return json.dumps(spec, sort_keys=True)
+
+
+def endpoint(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an InferenceService's spec, or one endpoint of v1alpha2, says of its models."""
+    made = {k: v for k, v in spec.items() if k not in NO_PART}
+    for name in COMPONENTS:
+        if isinstance(part := made.get(name), Mapping):
+            made[name] = {k: v for k, v in part.items() if k not in NO_PART}
+    for name in ENDPOINTS:
+        if isinstance(part := made.get(name), Mapping):
+            made[name] = endpoint(part)
+    return made
 
 
 def predictor_of(stored: Object | None, host: str) -> str | None:
@@ -112,10 +142,27 @@ def predictor_of(stored: Object | None, host: str) -> str | None:
 
 def predictor_model(predictor: Mapping[str, Any]) -> str:
     """Return what a predictor runs, without its name, its traffic and what scaling changes."""
-    own = {k: v for k, v in copy.deepcopy(dict(predictor)).items() if k not in NO_MODEL}
+    own = _served(copy.deepcopy(dict(predictor)))
     _drop_replicas(own)
     _drop_marks(own)
     return json.dumps(own, sort_keys=True)
+
+
+def _served(predictor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a predictor says of its model; a component that only scales it says nothing."""
+    own = {k: v for k, v in predictor.items() if k not in NO_MODEL}
+    parts = [{k: v for k, v in part.items() if k not in NO_PODS}
+             for part in listed(own, ("componentSpecs",))]  # fmt: skip
+    own["componentSpecs"] = [part for part in parts if _says_of_pods(part)]
+    return own
+
+
+def _says_of_pods(component: Mapping[str, Any]) -> bool:
+    """Return whether a component says more than its containers' names and its number."""
+    pods = dict(mapped(component, ("spec",)))
+    containers = pods.pop("containers", None) or []
+    rest = {k: v for k, v in component.items() if k not in ("spec", "replicas")}
+    return bool(rest or pods or any(set(container) - {"name"} for container in containers))
 
 
 def _drop_replicas(node: Any) -> None:

@@ -155,7 +155,7 @@ def _settle(run: Run, ended: Ended) -> Ended:
         if not isinstance(error, CrossfadeError):
             text = f"safe weights are NOT restored: {text}"
         return Ended(Outcome.FAILED, f"{ended.sentence}; {text}", ended.winner)
-    return ended
+    return ended if weights is None else safety.with_others(run, ended)
 
 
 def _clean_up(run: Run, deployed: deploy.Deployed, ended: Ended) -> None:

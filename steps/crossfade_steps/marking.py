@@ -15,12 +15,10 @@ from crossfade.spec.dependents import read_by
 from crossfade.spec.ownership import object_name
 from crossfade.spec.rollout import Bundle, Manifest
 from crossfade.spec.source import listed, look
-from crossfade_steps.likeness import READ, said
+from crossfade_steps.likeness import COMPONENTS, READ, said
 from crossfade_steps.ports import Object
 
 ANNOTATIONS = ("metadata", "annotations")
-COMPONENTS = ("predictor", "transformer", "explainer")
-"""The parts of an InferenceService that have pods, and annotations for them."""
 
 
 def documents_of(bundle: Bundle, read: Mapping[str, Sequence[str]]) -> dict[str, Manifest]:

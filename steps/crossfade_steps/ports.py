@@ -7,7 +7,7 @@ arguments and know nothing about HTTP, Kubernetes, files or the real clock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from crossfade.spec.metric import Metric
@@ -93,12 +93,14 @@ class MetricSource(Protocol):
 class RouteState:
     """Weights read from a routing object: whole percent by version, in order, summing to 100.
 
-    ``sticky`` says that the object pins users to the version they met first.
+    ``sticky`` says that the object pins users to the version they met first; ``beside`` names the
+    rules that are not driven, by the candidates that get requests there.
     """
 
     weights: Mapping[str, int]
     resource_version: str
     sticky: bool = False
+    beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Router(Protocol):

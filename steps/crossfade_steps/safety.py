@@ -7,13 +7,15 @@ a guard, the next start after a crash) knows them without knowing why it ended.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from crossfade import record
 from crossfade.errors import BackendError, CrossfadeError, SpecError
+from crossfade.routes.rule import undriven
 from crossfade.verdict import Outcome
 from crossfade_steps.ports import ObjectKey, RouteState
-from crossfade_steps.run import Run
+from crossfade_steps.run import Ended, Run
 
 TRIES = 5
 PAUSE_SECONDS = 1.0
@@ -53,6 +55,20 @@ def who_serves(entries: Sequence[record.Entry]) -> str:
 def with_who_serves(outcome: Outcome, sentence: str, entries: Sequence[record.Entry]) -> str:
     """Return the sentence of a cancelled run with who serves then; any other says so itself."""
     return f"{sentence}: {who_serves(entries)}" if outcome is Outcome.CANCELLED else sentence
+
+
+def with_others(run: Run, ended: Ended) -> Ended:
+    """Return an end that says where candidates get requests still: by rules that are not driven.
+
+    Whoever reads of a rollback takes it that the candidate has no users.  A promoted one may.
+    """
+    if ended.outcome in (Outcome.PROMOTED, Outcome.PROMOTION_FAILED):
+        return ended
+    try:
+        told = undriven(run.router.read().beside)
+    except CrossfadeError:  # the weights were restored: what else there is stays unsaid
+        return ended
+    return replace(ended, sentence="; ".join([ended.sentence, *told]))
 
 
 def settle(

@@ -13,6 +13,7 @@ from crossfade.spec.ownership import known_manifests, single_owner
 from crossfade.spec.source import look
 from crossfade.workloads import routed_workload
 from crossfade_steps.deploy import parse_name
+from crossfade_steps.ports import RouteState
 from crossfade_steps.run import Run
 
 PODS = ("Deployment", "StatefulSet")
@@ -104,25 +105,27 @@ def _place(run: Run, version: str) -> str:
 def serving(run: Run) -> frozenset[str]:
     """Return the versions that may get traffic now; all of them where it cannot be known.
 
-    A version serves where it has weight, and where a rule without the baseline points at it, as one
-    for testers.  Route documents of a promotion may have replaced the routes whose weights are
-    read: then a version serves when any rule points at it.
+    A version serves where it has weight, where another rule than the driven one gives it requests,
+    and where a rule without the baseline points at it, as one for testers.  Route documents of a
+    promotion may have replaced the routes whose weights are read: then a version serves when any
+    rule points at it.
     """
     every = frozenset(version.name for version in run.versions)
     try:
-        weights = _weights(run)
+        state = _state(run)
         named = {name: routes_to(run, name) for name in every}
     except CrossfadeError:
         return every
-    if weights is None:
+    if state is None:
         return frozenset(name for name in every if named[name])
-    return frozenset(name for name in every if weights[name] or False in named[name])
+    users = {*state.beside, *(name for name in every if state.weights[name])}
+    return frozenset(name for name in every if name in users or False in named[name])
 
 
-def _weights(run: Run) -> Mapping[str, int] | None:
+def _state(run: Run) -> RouteState | None:
     """Return the weights in force, None where the stored routes have no such split."""
     try:
-        return run.router.read().weights
+        return run.router.read()
     except SpecError:
         return None
 

@@ -103,6 +103,9 @@ class Kube:
         hurried.namespace = self.namespace
         return hurried
 
+    def knows(self, group: str, kind: str, version: str = "") -> bool:
+        return True
+
     def require(self, manifest: Any) -> None:
         """Serve every kind."""
 

@@ -49,6 +49,59 @@ def test_a_setting_that_there_is_not_is_named() -> None:
         Rollout.load(EXAMPLE).using(colour="red")
 
 
+def stated(folder: Path, **more: Any) -> Rollout:
+    return Rollout(**{
+        "name": "iris", "namespace": "default", "experiment": folder / "experiment.yaml",
+        "metrics": [folder / "metrics.yaml"],
+        "deploy": [str(folder / name) for name in ("baseline.yaml", "candidate.yaml",
+                                                   "routing-rule.yaml")],
+        "load": [{"feedback": {"url": "http://gateway/api/v1.0/predictions", "qps": 50,
+                               "headers": {"Host": "iris.example.com"},
+                               "payload": '{"data": {"ndarray": [[6.8, 2.8, 4.8, 1.4]]}}',
+                               "rewards": {"iris-v1": 0.5, "iris-v2": 0.8}}}],
+        "promote": {v: folder / f"promote-{v[-2:]}.yaml" for v in ("iris-v1", "iris-v2")},
+        "policy": {"name": "evidence"},
+        "prometheus": {"url": "http://prometheus.monitoring.svc.cluster.local:9090",
+                       "scrape_interval": 2},
+        **more,
+    })  # fmt: skip
+
+
+def test_a_rollout_made_of_keys_is_the_one_of_a_file() -> None:
+    assert stated(EXAMPLE).yaml() == Rollout.load(EXAMPLE).yaml()
+
+
+def test_keys_may_be_objects_and_are_written_as_python_has_them() -> None:
+    experiment = Rollout.load(EXAMPLE).bundle.experiment
+
+    rollout = stated(EXAMPLE, experiment=experiment, service_account="ml", ready_timeout="9m")
+
+    assert rollout.bundle.experiment == experiment
+    assert (rollout.bundle.service_account, rollout.bundle.ready_timeout) == ("ml", "9m")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"metrics": ["no.yaml"]}, "no.yaml: error file: cannot be read"),
+        ({"experiment": 7}, "experiment"),
+        ({"namespace": "A B"}, "A B"),
+    ],
+)
+def test_keys_that_are_wrong_are_refused_with_their_findings(more: Any, told: str) -> None:
+    with pytest.raises(SpecError, match=told) as error:
+        stated(EXAMPLE, **more)
+
+    assert error.value.findings
+
+
+def test_a_rollout_is_made_of_a_bundle_or_of_keys() -> None:
+    for made in (Rollout, lambda: Rollout(example(), image="i")):
+        with pytest.raises(TypeError, match="a bundle, or keys"):
+            made()
+
+
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"a": "dDBw"}}
 LISTED = {"apiVersion": "v1", "kind": "List", "metadata": {"name": "l"}, "items": [SECRET]}
 SECRETS = {"apiVersion": "v1", "kind": "SecretList", "metadata": {"name": "l"}, "items": [SECRET]}

@@ -171,6 +171,33 @@ def test_a_record_that_was_cut_short_is_still_described(
     assert "Run: run-1" in capsys.readouterr().out
 
 
+def test_describe_prints_json_for_programs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    loaded = crossfade.Rollout.load(EXAMPLE)
+    file = tmp_path / "record.jsonl"
+    file.write_text(record.canonical(record.header("run-1", loaded.bundle, 1.0)) + "\n")
+
+    assert call(monkeypatch, "describe", "--json", str(file)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["run"], told["iterations"], told["outcome"]) == ("run-1", 0, None)
+
+
+@pytest.mark.parametrize(("rps", "code"), [("50", 0), ("3", 1)])
+def test_plan_prints_json_for_programs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rps: str, code: int
+) -> None:
+    assert call(monkeypatch, "plan", "--json", "--rps", rps, EXAMPLE) == code
+    told = json.loads(capsys.readouterr().out)
+    assert told["requests_per_second"] == float(rps)
+    assert told["enough"] is (code == 0)
+    assert (told["enough_iterations"] is None) is (code == 0)
+    assert told["candidates"][0]["promoted_at"] is None  # 2 % better
+    assert {limit["metric"] for limit in told["candidates"][0]["limits"]} == {
+        "default/mean-latency", "default/95th-percentile-tail-latency", "default/error-rate",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("content", ["", "[]\n[]\n", "nonsense\n{}\n", '{"type": "x"}\n'])
 def test_a_file_that_is_no_record_is_refused(
     monkeypatch: pytest.MonkeyPatch,

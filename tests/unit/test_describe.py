@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from crossfade import policies, record
 from crossfade.policies.iter8 import decide
 from crossfade.report.describe import describe
+from crossfade.report.facts import facts
 from crossfade.report.live import line, table
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.metric import Metric
@@ -133,3 +136,44 @@ def test_a_log_has_a_line_for_what_is_news() -> None:
     assert lines[1] == "phase iterating: safe weights 100/0"
     assert lines[2] is not None
     assert lines[2].startswith("iteration 1/2: iris-v2 is best by engagement")
+
+
+def test_facts_for_programs_hold_what_a_person_is_told() -> None:
+    told = json.loads(json.dumps(facts(entries()), allow_nan=False))
+
+    assert [told[key] for key in ("run", "target", "policy")] == ["run-1", "iris", "evidence"]
+    assert (told["phase"], told["completed"], told["iterations"]) == ("iterating", True, 1)
+    assert (told["outcome"], told["winner"], told["sentence"]) == ("cancelled", None, "interrupted")
+    assert told["weights"] == {"iris-v1": 90, "iris-v2": 10}
+    assert told["reward"]["best"] == ["iris-v2"]
+    [objective] = told["objectives"]
+    assert objective["upper_limit"] == 0.5
+    assert objective["verdicts"]["iris-v2"]["judgement"] == "met"
+    assert told["metrics"]["seldon/latency"]["units"] == "seconds"
+    assert told["metrics"]["seldon/latency"]["values"]["iris-v1"] == {"value": 0.25, "reason": None}
+    assert told["history"][0]["old_weights"] == {"iris-v1": 100, "iris-v2": 0}
+    assert "seldon/latency of iris-v2: two series" in told["warnings"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_is_not_known_is_null_and_every_key_is_there(count: int) -> None:
+    whole, told = facts(entries()), facts(entries()[:count])
+
+    assert told.keys() == whole.keys()
+    for key in ("outcome", "winner", "sentence", "weights", "elapsed_seconds"):
+        assert told[key] is None, key
+    assert told["reward"]["values"] == {"iris-v1": None, "iris-v2": None}
+    [objective] = told["objectives"]
+    verdict = objective["verdicts"]["iris-v2"]
+    assert (verdict["judgement"], verdict["value"], verdict["sample_size"]) == (
+        "unknown",
+        None,
+        None,
+    )
+    assert verdict.keys() == whole["objectives"][0]["verdicts"]["iris-v2"].keys()
+
+
+def test_an_unknown_value_is_null_with_its_reason() -> None:
+    values = facts(entries(known=False))["metrics"]["seldon/latency"]["values"]
+
+    assert values["iris-v2"] == {"value": None, "reason": "no data"}

@@ -9,7 +9,9 @@ import pytest
 from fake_kube import WORKFLOW, Cluster, FakeKube, iterating
 from rig import VS, bundle, route
 
+from crossfade import record
 from crossfade.errors import BackendError, Conflict
+from crossfade.verdict import Outcome
 from crossfade_steps.cluster.conclude import conclude
 from crossfade_steps.ports import FIELD_MANAGER
 from crossfade_steps.routers.fence import fence, without_ours
@@ -142,6 +144,7 @@ def test_a_route_that_is_safe_and_cannot_be_written_ends_its_run(
 def test_a_promoted_route_is_fenced_as_it_stands() -> None:
     cluster = iterating(bundle(), 40, 60)
     enter(cluster.stage.run, Phase.VERIFIED, {})
+    cluster.stage.store.append(record.concluded(Outcome.PROMOTED, "v2 serves all", "v2"))
     cluster.fake.delete(WORKFLOW)
 
     conclude(cluster.another())

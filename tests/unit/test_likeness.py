@@ -10,10 +10,12 @@ from configured import configured, route, service, workload
 from rig import VS, Rig, bundle
 
 from crossfade.rights import rules_by_namespace
+from crossfade.spec.experiment import Experiment
 from crossfade.spec.ownership import owners
 from crossfade.spec.rollout import VersionObjects
 from crossfade.verdict import Outcome
-from crossfade_steps.likeness import READ, differs
+from crossfade_steps.inplace import one_model, renewal
+from crossfade_steps.likeness import READ, differs, identity
 from crossfade_steps.loop import conduct
 from crossfade_steps.ports import ObjectKey
 
@@ -142,3 +144,97 @@ def test_a_workload_may_be_named_with_its_group() -> None:
 
     assert {"apiGroups": ["serving.knative.dev"], "resources": ["services"], "verbs": ["get"],
             "resourceNames": ["web"]} in rules_by_namespace(whole)["cand"]  # fmt: skip
+
+
+def served(kind: str, **part: Any) -> dict[str, Any]:
+    """A workload with one model; ``part`` is added where its kind keeps its pods' settings."""
+    if kind == "InferenceService":
+        model = {"modelFormat": {"name": "sklearn"}, "storageUri": "s3://a"}
+        return {"kind": kind, "spec": {"predictor": {"model": model, **part}}}
+    graph = {"name": "c", "modelUri": "gs://a", "implementation": "SKLEARN_SERVER"}
+    return {"kind": kind, "spec": {"predictors": [{"name": "p", "graph": graph, **part}]}}
+
+
+def scaled(most: int) -> list[dict[str, Any]]:
+    own = {"minReplicas": 1, "maxReplicas": most}
+    return [{"hpaSpec": own, "spec": {"containers": [{"name": "c"}]}, "replicas": most}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        ("InferenceService", {"minReplicas": 3, "maxReplicas": 9}),
+        ("InferenceService", {"scaleTarget": 5, "scaleMetric": "concurrency"}),
+        ("InferenceService", {"canaryTrafficPercent": 10}),
+        ("InferenceService", {"annotations": {"a": "b"}, "labels": {"c": "d"}}),
+        ("SeldonDeployment", {"componentSpecs": scaled(3)}),
+        ("SeldonDeployment", {"componentSpecs": [{"kedaSpec": {"maxReplicaCount": 4}}]}),
+        ("SeldonDeployment", {"traffic": 10, "replicas": 4}),
+        ("SeldonDeployment", {"annotations": {"a": "b"}, "labels": {"c": "d"}}),
+    ],
+)
+def test_scaling_traffic_and_notes_make_no_other_model(kind: str, part: dict[str, Any]) -> None:
+    assert identity(served(kind, **part)) == identity(served(kind))
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        ("InferenceService", {"model": {"storageUri": "s3://b"}}),
+        ("InferenceService", {"containers": [{"name": "c", "image": "i"}], "minReplicas": 1}),
+        ("SeldonDeployment", {"graph": {"name": "c", "modelUri": "gs://b"}}),
+        ("SeldonDeployment",
+         {"componentSpecs": [{"spec": {"containers": [{"name": "c", "image": "i"}]}}]}),
+    ],
+)  # fmt: skip
+def test_what_serves_makes_another_model(kind: str, part: dict[str, Any]) -> None:
+    assert identity(served(kind, **part)) != identity(served(kind))
+
+
+def test_notes_on_a_whole_seldon_deployment_make_no_other_model() -> None:
+    noted, plain = served("SeldonDeployment"), served("SeldonDeployment")
+    noted["spec"]["annotations"] = {"a": "b"}
+
+    assert identity(noted) == identity(plain)
+
+
+def test_a_knative_service_is_what_its_template_runs() -> None:
+    def web(image: str, name: str, percent: int) -> dict[str, Any]:
+        notes = {"autoscaling.knative.dev/min-scale": name}
+        template = {"metadata": {"name": name, "annotations": notes},
+                    "spec": {"containers": [{"image": image}]}}  # fmt: skip
+        return {"apiVersion": "serving.knative.dev/v1", "kind": "Service",
+                "spec": {"template": template, "traffic": [{"percent": percent}]}}  # fmt: skip
+
+    assert identity(web("a", "w-1", 0)) == identity(web("a", "w-2", 10))
+    assert identity(web("a", "w-1", 0)) != identity(web("b", "w-1", 0))
+
+
+@pytest.mark.parametrize(("uri", "expected"), [("s3://a", True), ("s3://b", False)])
+def test_two_endpoints_of_another_scale_may_be_one_model(uri: str, expected: bool) -> None:
+    stable, canary = ({"predictor": {"sklearn": {"storageUri": u}, "minReplicas": i}}
+                      for i, u in enumerate(("s3://a", uri)))  # fmt: skip
+    stored = {"kind": "InferenceService", "spec": {"default": stable, "canary": canary}}
+
+    assert one_model(stored, {}, ("v1", "v2")) is expected
+
+
+def test_an_edit_of_its_scale_is_deployed_for_all_that() -> None:
+    """The model is the same, what is asked for is not: the new number is brought."""
+    ref = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "name": "m",
+           "fieldPath": ".spec.predictor.canaryTrafficPercent"}  # fmt: skip
+    key, metadata = (
+        ObjectKey("serving.kserve.io", "InferenceService", "default", "m"),
+        {"name": "m"},
+    )
+    have, want = ({"apiVersion": ref["apiVersion"], "metadata": metadata,
+                   **served("InferenceService", minReplicas=n)} for n in (1, 3))  # fmt: skip
+    data = bundle().experiment.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    versions = data["spec"]["versionInfo"]
+    versions["baseline"].pop("weightObjRef")
+    versions["candidates"][0]["weightObjRef"] = ref
+
+    found = renewal(key, have, want, Experiment.model_validate(data)).whole
+
+    assert found is not None
+    assert found["spec"]["predictor"]["minReplicas"] == 3

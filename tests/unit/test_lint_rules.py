@@ -164,6 +164,17 @@ def target(experiment: dict[str, Any]) -> None:
     del experiment["spec"]["versionInfo"]["baseline"]["weightObjRef"]["namespace"]
 
 
+def one_field(experiment: dict[str, Any]) -> None:
+    version = experiment["spec"]["versionInfo"]["candidates"][0]
+    version["weightObjRef"]["fieldPath"] = ".spec['http'][0].route[0].weight"
+
+
+def one_field_of_another_version(experiment: dict[str, Any]) -> None:
+    one_field(experiment)
+    version = experiment["spec"]["versionInfo"]["candidates"][0]
+    version["weightObjRef"]["apiVersion"] = "networking.istio.io/v1alpha3"
+
+
 def no_rollback(experiment: dict[str, Any]) -> None:
     del experiment["spec"]["criteria"]["objectives"][0]["rollback_on_failure"]
 
@@ -308,6 +319,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "PromQL": ({"query": f"sum(rate(x{{{S}}}[60s])"}, {}),
     "Secret": ({"others": (SECRET,)}, {}),
     "Route": ({"others": (virtual_service(100),)}, {"others": (virtual_service(100, 0),)}),
+    "Route of two versions": ({"edit": one_field}, {}),
+    "Route in two API versions": ({"edit": one_field_of_another_version}, {}),
     "Notes": ({"others": (virtual_service(100, 0, ownerReferences=[
                   {"kind": "Canary", "name": "c", "controller": True}]),)},
               {"others": (virtual_service(100, 0),)}),

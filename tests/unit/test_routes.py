@@ -109,3 +109,54 @@ def test_another_group_of_the_same_kind_is_refused_by_name() -> None:
 
     with pytest.raises(SpecError, match=r"unsupported group appmesh\.k8s\.aws of VirtualService"):
         resolve(other, {"v1": A, "v2": B})
+
+
+@pytest.mark.parametrize("other", [A, f" {A} ", ".spec['http'][0].route[0].weight"])
+def test_two_versions_with_one_field_are_refused_however_it_is_spelled(other: str) -> None:
+    with pytest.raises(SpecError, match=r"v1 and v2 both have the fieldPath \.spec\.http\[0\]"):
+        resolve(virtual_service(100, 0), {"v1": A, "v2": other})
+
+
+def with_destinations(*entries: dict[str, Any]) -> dict[str, Any]:
+    service = virtual_service(100, 0)
+    for route, entry in zip(service["spec"]["http"][0]["route"], entries, strict=True):
+        route.update(entry)
+    return service
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param({"host": "a"}, {"host": "a"}, id="same"),
+        pytest.param({"host": "a"}, {"host": "a.ns.svc.cluster.local"}, id="shorter"),
+        pytest.param({"host": "a", "subset": "s"}, {"host": "a", "subset": "s"}, id="subset"),
+    ],
+)
+def test_two_versions_with_one_destination_are_refused(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    marks = [{"headers": {"response": {"set": {"version": v}}}} for v in ("v1", "v2")]
+    service = with_destinations(
+        {"destination": one, **marks[0]}, {"destination": other, **marks[1]}
+    )
+
+    with pytest.raises(SpecError, match=r"v1 \(.*route\[0\].*v2 \(.*same destination a"):
+        resolve(service, {"v1": A, "v2": B})
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        pytest.param(({"destination": {"host": "a", "subset": "s"}},
+                      {"destination": {"host": "a", "subset": "t"}}), id="subsets"),
+        pytest.param(({"destination": {"host": "a.x.svc.cluster.local"}},
+                      {"destination": {"host": "a.y.svc.cluster.local"}}), id="namespaces"),
+        pytest.param(tuple({"destination": {"host": "mesh"},
+                            "headers": {"request": {"set": {"mm-vmodel-id": model}}}}
+                           for model in ("m-1", "m-2")), id="models-behind-one-host"),
+    ],
+)  # fmt: skip
+def test_destinations_that_get_other_requests_are_two(entries: tuple[dict[str, Any], ...]) -> None:
+    rule = resolve(with_destinations(*entries), {"v1": A, "v2": B})
+
+    assert rule.percent() == {"v1": 100, "v2": 0}

@@ -226,3 +226,13 @@ def test_the_lease_is_looked_at_before_each_object_of_a_split(store: Flaky) -> N
         router.write(router.read(), {"a": 50, "b": 30, "c": 20})
 
     assert looks == [0, 1, 2], "one before each patch, and none is sent after it is lost"
+
+
+def test_two_versions_with_one_field_of_an_object_are_refused(store: Flaky) -> None:
+    data = experiment().model_dump(mode="json", by_alias=True, exclude_unset=True)
+    candidates = data["spec"]["versionInfo"]["candidates"]
+    candidates[1]["weightObjRef"] = dict(candidates[0]["weightObjRef"])
+    router = routers.connect(Experiment.model_validate(data), store)
+
+    with pytest.raises(SpecError, match="b and c both have the fieldPath"):
+        router.read()

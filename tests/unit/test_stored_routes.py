@@ -15,7 +15,7 @@ from crossfade.verdict import Outcome
 from crossfade_steps.loop import conduct
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.routers.objects import ObjectRouter
-from crossfade_steps.versions import serving
+from crossfade_steps.versions import routes_to, serving
 
 PAY = {"route": [{"destination": {"host": "pay-a"}, "weight": 60},
                  {"destination": {"host": "pay-b"}, "weight": 40}]}  # fmt: skip
@@ -207,3 +207,9 @@ def test_a_candidate_beside_the_baseline_is_not_replaced_where_nobody_can_tell_i
 
     assert conduct(rig.run).outcome is Outcome.FAILED
     assert rig.model("cand") == "older"
+
+
+def test_a_route_that_is_not_there_yet_points_at_nobody() -> None:
+    rig = Rig(bundle())
+
+    assert routes_to(rig.run, "v2") == ()

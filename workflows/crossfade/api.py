@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic.alias_generators import to_camel
 
 from crossfade.errors import Finding, Severity, SpecError
 from crossfade.lint import lint, stopping
-from crossfade.spec.documents import documents_of
-from crossfade.spec.loading import document_findings, load
+from crossfade.spec.documents import documents_of, parse
+from crossfade.spec.loading import ROLLOUT_API, document_findings, load, put_together
 from crossfade.spec.rollout import Bundle
 from crossfade.spec.source import Loaded
 
@@ -32,12 +34,46 @@ def _checked(findings: Sequence[Finding]) -> Sequence[Finding]:
     return findings
 
 
-class Rollout:
-    """A rollout, ready to be compiled or run; ``bundle`` is everything it consists of."""
+def _whole(loaded: Loaded) -> tuple[Bundle, Sequence[Finding]]:
+    """Return the bundle that was loaded, and its findings.  Raises ``SpecError`` for errors."""
+    if loaded.bundle is None:
+        errors = [f for f in loaded.findings if f.severity is Severity.ERROR]
+        text = "\n".join(str(finding) for finding in errors)
+        raise SpecError(f"{len(errors)} error(s) in what was given\n{text}", findings=errors)
+    return loaded.bundle, _checked((*loaded.findings, *lint(loaded)))
 
-    def __init__(self, bundle: Bundle, findings: Sequence[Finding] = ()) -> None:
-        self.bundle = bundle
-        self.findings = tuple(findings)
+
+def _stated(keys: Mapping[str, Any]) -> Loaded:
+    """Return what the keys of a rollout say, read and judged as its file is; paths from here."""
+    metadata = {key: keys[key] for key in ("name", "namespace") if key in keys}
+    spec = {to_camel(key): value for key, value in keys.items() if key not in metadata}
+    document = {"apiVersion": ROLLOUT_API, "kind": "Rollout", "metadata": metadata, "spec": spec}
+    return put_together(*parse(json.dumps(document, default=_plain, indent=1), "Rollout(...)"))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a file would have it: a path as text, one of our objects as its fields."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return str(value)
+
+
+class Rollout:
+    """A rollout, ready to be compiled or run; ``bundle`` is everything it consists of.
+
+    Made of a bundle, or of the keys of a rollout's file: ``Rollout(experiment="experiment.yaml",
+    metrics=["metrics.yaml"], service_account="ml")``, with ``name`` and ``namespace`` beside those
+    of its ``spec``.  Paths are relative to the working directory, and each may be the object
+    itself.  Raises ``SpecError`` with every finding when it cannot be carried out.
+    """
+
+    def __init__(
+        self, bundle: Bundle | None = None, findings: Sequence[Finding] = (), **keys: Any
+    ) -> None:
+        if (bundle is None) == (not keys):
+            raise TypeError("Rollout: expected a bundle, or keys such as experiment=, not both")
+        self.bundle, found = (bundle, findings) if bundle else _whole(_stated(keys))
+        self.findings = tuple(found)
 
     @classmethod
     def load(cls, *paths: str | Path, substitutions: Mapping[str, str] | None = None) -> Rollout:
@@ -46,11 +82,7 @@ class Rollout:
         Raises ``SpecError`` with every finding when it cannot be carried out.
         """
         loaded = load([Path(path) for path in paths], substitutions=substitutions)
-        if loaded.bundle is None:
-            errors = [f for f in loaded.findings if f.severity is Severity.ERROR]
-            text = "\n".join(str(finding) for finding in errors)
-            raise SpecError(f"{len(errors)} error(s) in what was given\n{text}", findings=errors)
-        return cls(loaded.bundle, _checked((*loaded.findings, *lint(loaded))))
+        return cls(*_whole(loaded))
 
     @classmethod
     def of(cls, bundle: Bundle) -> Rollout:

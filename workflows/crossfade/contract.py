@@ -20,6 +20,8 @@ IMAGE_VARIABLE = "CROSSFADE_IMAGE"
 """The environment variable that tells a step its own image."""
 BUNDLE_BY_NAME, BUNDLE_KEY = "configmap:", "bundle"
 """How a bundle too large for a parameter is named, and the key that holds it."""
+PART_LABEL, BUNDLE_PART = "crossfade.dev/part", "bundle"
+"""The label that says what a ConfigMap is of crossfade, and what it says of such a bundle."""
 MODULE = "crossfade_steps"
 REPORT_FILE = "report.html"
 """What the last step leaves beside its outputs, for a workflow that keeps it as an artifact."""
@@ -28,6 +30,11 @@ LONG_INTERVAL = 60
 """Seconds from which a timer covers most of an interval instead of a sleeping pod."""
 AWAKE_SECONDS = 15
 """How long before an iteration is due its pod is started."""
+
+
+def bundle_name(digest: str) -> str:
+    """Return the content-addressed name of the ConfigMap that holds a bundle of that digest."""
+    return f"crossfade-bundle-{digest[:32]}"
 
 
 @dataclass(frozen=True, slots=True)

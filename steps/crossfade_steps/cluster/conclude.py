@@ -141,6 +141,7 @@ def _settle(stage: Stage, entries: Entries, ended: Ended) -> Ended:
         raise
     if weights is not None:
         stage.store.append(record.settled(weights))
+        ended = safety.with_others(stage.run, ended)
     return ended
 
 

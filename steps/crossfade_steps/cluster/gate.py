@@ -30,9 +30,8 @@ def refuse_order(kube: Kube, store: RunStore) -> None:
     if workflow.waits(stored, APPROVAL):
         raise CrossfadeError(
             f"run {store.run} waits for its approval, not for an order",
-            hint=f"in the Argo UI: resume its node {APPROVAL} with decision yes; or argo node set "
-            f"{store.run} -p decision=yes --node-field-selector displayName={APPROVAL}, then "
-            f"argo resume {store.run}",
+            hint=f"crossfade approve {store.run}, or resume its node {APPROVAL} with decision yes "
+            "in the Argo UI",
         )
 
 

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from crossfade import record
+from crossfade.contract import PART_LABEL
 from crossfade.errors import BackendError, Conflict, SpecError
 from crossfade.spec.names import checked_name
 from crossfade_steps.cluster.kube import METADATA_ONLY, Kube
 from crossfade_steps.ports import Object, ObjectKey
 
-RUN_LABEL, PART = "crossfade.dev/run", "crossfade.dev/part"
+RUN_LABEL, PART = "crossfade.dev/run", PART_LABEL
 UID = "workflow-uid"
 """The key of ``<run>`` that says whose run it is: a name may be given twice, a UID is not."""
 MANAGED = {"app.kubernetes.io/managed-by": "crossfade"}

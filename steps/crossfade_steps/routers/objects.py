@@ -51,7 +51,7 @@ class ObjectRouter:
     def read(self) -> RouteState:
         """Return the weights in force."""
         stored, rule = self._resolve()
-        return RouteState(rule.percent(), str(stored["metadata"]["resourceVersion"]), rule.sticky)
+        return _state(stored, rule)
 
     def write(self, state: RouteState, weights: Mapping[str, int]) -> RouteState:
         """Patch the object that ``state`` was read from, and compare what is stored afterwards.
@@ -118,7 +118,7 @@ class ObjectRouter:
         ]
         if wrong:
             raise Conflict(f"{self._key}: read back differently: {'; '.join(wrong)}")
-        return RouteState(now.percent(), str(after["metadata"]["resourceVersion"]), now.sticky)
+        return _state(after, now)
 
     def identities(self, manifests: Sequence[Object] | None = None) -> dict[str, Any]:
         """Return what each version's destination is known by; as pinned where no manifest says."""
@@ -161,3 +161,8 @@ class ObjectRouter:
                 hint="name its manifest under deploy:, or create it first",
             )
         return stored, resolve_known(stored, self._references, self._known)
+
+
+def _state(stored: Object, rule: Rule) -> RouteState:
+    version = str(stored["metadata"]["resourceVersion"])
+    return RouteState(rule.percent(), version, rule.sticky, rule.beside)

@@ -21,6 +21,8 @@ from crossfade.routes import (
     unmoved,
 )
 from crossfade.routes.member import Member, parse_field_path, pointer
+from crossfade.routes.pointing import beside
+from crossfade.routes.twins import refuse_one_destination, refuse_one_field
 from crossfade.spec.experiment import Experiment
 from crossfade_steps.ports import Object, ObjectKey, Objects, RouteState
 from crossfade_steps.routers.fence import fence
@@ -35,6 +37,7 @@ class Part:
     key: ObjectKey
     resource_version: str
     members: Mapping[str, Member]
+    beside: Mapping[str, tuple[str, ...]]
 
     def patch(self, weights: Mapping[str, int]) -> list[dict[str, object]]:
         """Return one JSON Patch: test what was read, then add the weights of these versions."""
@@ -203,7 +206,10 @@ class SpreadRouter:
 
     def _state(self, parts: Sequence[Part]) -> RouteState:
         found = {version: weight for part in parts for version, weight in part.weights().items()}
-        return RouteState({name: found[name] for name in self._names}, _versions(parts))
+        others = {version: tuple(f"{place} of {part.key}" for place in places)
+                  for part in parts for version, places in part.beside.items()}  # fmt: skip
+        weights = {name: found[name] for name in self._names}
+        return RouteState(weights, _versions(parts), beside=others)
 
     def _parts(self) -> list[Part]:
         return [self._part(key) for key in self._paths]
@@ -213,7 +219,10 @@ class SpreadRouter:
         if stored is None:
             raise BackendError(f"{key} does not exist, expected it to hold weights")
         version = str(stored["metadata"]["resourceVersion"])
-        return Part(key, version, self._members(key, stored))
+        members = self._members(key, stored)
+        candidates = {v: m.known_by for v, m in members.items() if v != self._names[0]}
+        others = beside(stored, next(iter(members.values())).path, candidates)
+        return Part(key, version, members, others)
 
     def _members(self, key: ObjectKey, stored: Object) -> dict[str, Member]:
         paths = self._paths[key]
@@ -235,12 +244,14 @@ class SpreadRouter:
     ) -> dict[str, Member]:
         module = kind_of(stored["apiVersion"], stored["kind"], where=str(key))
         found = {}
-        for version, text in paths.items():
-            path = parse_field_path(text)
+        parsed = {version: parse_field_path(text) for version, text in paths.items()}
+        refuse_one_field(str(key), parsed)
+        for version, path in parsed.items():
             own = [m for m in module.members(stored, path) if m.path == path]
             if not own:
                 raise SpecError(f"{key}: {version}'s destination takes no part in the split")
             found[version] = own[0]
+        refuse_one_destination(stored, found)
         return found
 
 

@@ -12,6 +12,7 @@ import typer
 import crossfade
 from crossfade.cli import steering
 from crossfade.cli.options import (
+    AsJson,
     CandidateErrorRate,
     ErrorRate,
     Image,
@@ -42,7 +43,6 @@ PolicyName = Annotated[
     str | None, typer.Option("--policy", help="decide by this policy instead of the rollout's own")
 ]
 LoopName = Annotated[str | None, typer.Option(help="nodes or pod, instead of the rollout's")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 
 
 @app.callback(invoke_without_command=True)
@@ -72,11 +72,13 @@ def plan(
     policy: PolicyName = None,
     rps: Rps = None,
     reward: Reward = 0.3,
+    as_json: AsJson = False,
 ) -> None:
     """Tell what the experiment as written can decide, and when, before it is started."""
     from crossfade.cli.plan import run
 
-    raise typer.Exit(run(paths, settings or [], policy, rps=rps, reward=reward))
+    code = run(paths, settings or [], policy, rps=rps, reward=reward, as_json=as_json)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -180,7 +182,8 @@ def run(
 
 
 for steer in (steering.pause, steering.resume, steering.abort, steering.promote,
-              steering.steering, steering.clean):  # fmt: skip
+              steering.approve, steering.reject, steering.steering,
+              steering.clean):  # fmt: skip
     app.command()(steer)
 app.command("list")(steering.runs)
 
@@ -195,16 +198,12 @@ def describe(
     record: RecordOrRun = None,
     namespace: Namespace = None,
     folder: Path = Path(".crossfade"),
+    as_json: AsJson = False,
 ) -> None:
     """Show what a run did: weights, metrics, verdicts, winner, and why."""
-    from crossfade.cli.output import out
-    from crossfade.intact import reading
-    from crossfade.report.describe import describe as describe_entries
+    from crossfade.cli.records import show
 
-    entries, name = _entries(record, namespace, folder)
-    with reading(name):
-        told = describe_entries(entries)
-    out.print(told)
+    show(*_entries(record, namespace, folder), as_json=as_json)
 
 
 @app.command()

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crossfade.cli.output import err, out
+from crossfade.contract import bundle_name
 from crossfade.errors import BackendError, CrossfadeError, SpecError
 from crossfade.report.live import line
 from crossfade.spec.durations import seconds
 from crossfade.verdict import Outcome
-from crossfade_steps.cluster import gate, guard, workflow
+from crossfade_steps.cluster import gate, guard, leftovers, workflow
 from crossfade_steps.cluster.kube import Kube, own_namespace, reached
 from crossfade_steps.cluster.store import RUN_LABEL, RunStore
-from crossfade_steps.ports import ObjectKey
+from crossfade_steps.ports import Object, ObjectKey
 
 POLL_SECONDS = 2.0
 OTHER_EXIT, TIMEOUT_EXIT = 1, 4
@@ -102,28 +103,35 @@ def ask(run: str, namespace: str | None, what: str, version: str = "") -> None:
         err.print(undone)
 
 
-def runs(namespace: str | None) -> None:
-    """Print the runs of a namespace, the newest last."""
-    kube, place = reached(), namespace or own_namespace()
-    found = kube.list("", "ConfigMap", place, "crossfade.dev/part=run")
-    for stored in sorted(found, key=lambda o: str(o["metadata"]["creationTimestamp"])):
-        data = stored.get("data") or {}
-        state = data.get("outcome") or data.get("phase", "")
-        at = f"{data.get('iteration', '0')}/{data.get('iterations', '?')}"
-        out.print(f"{stored['metadata']['name']:40} {state:18} {at:8} {data.get('sentence', '')}",
-                  soft_wrap=True)  # fmt: skip
-
-
 def clean(run: str, namespace: str | None, *, force: bool, kube: Kube | None = None) -> None:
     """Remove an ended run's state and record."""
     kube = kube or reached()
     store = store_of(run, namespace, kube)
-    if not store.head().get("outcome") and not force:
+    head = store.head()
+    if not head.get("outcome") and not force:
         raise CrossfadeError(
             f"run {run} has no outcome yet: its state is what its safety rests on",
             hint="crossfade abort it first; --force removes the state of a run that is surely dead",
         )
     _remove(kube, store)
+    if head.get("digest"):
+        name = bundle_name(head["digest"])
+        _remove_bundles(kube, store.namespace, lambda stored: _name(stored) == name)
+
+
+def _remove_bundles(kube: Kube, namespace: str, wanted: Callable[[Object], bool]) -> None:
+    """Remove those rollouts' ConfigMaps that nobody refers to; in doubt they stay."""
+    try:
+        for stored in leftovers.unused(kube, namespace):
+            if wanted(stored):
+                leftovers.remove(kube, namespace, stored)
+                out.print(f"rollout {namespace}/{_name(stored)} removed")
+    except CrossfadeError as error:
+        err.print(f"rollouts that nothing needs may still be there: {error}")
+
+
+def _name(stored: Object) -> str:
+    return str(stored["metadata"]["name"])
 
 
 def _remove(kube: Kube, store: RunStore) -> None:
@@ -143,7 +151,11 @@ def clean_older(namespace: str | None, older_than: str, kube: Kube | None = None
     """Remove the state and record of every run that has ended and began that long ago."""
     kube, place = kube or reached(), namespace or own_namespace()
     before = datetime.now(UTC) - timedelta(seconds=seconds(older_than, where="--older-than"))
+
+    def old(stored: Object) -> bool:
+        return datetime.fromisoformat(str(stored["metadata"]["creationTimestamp"])) < before
+
     for stored in kube.list("", "ConfigMap", place, "crossfade.dev/part=run"):
-        made = datetime.fromisoformat(str(stored["metadata"]["creationTimestamp"]))
-        if made < before and (stored.get("data") or {}).get("outcome"):
-            _remove(kube, RunStore(kube, place, str(stored["metadata"]["name"])))
+        if old(stored) and (stored.get("data") or {}).get("outcome"):
+            _remove(kube, RunStore(kube, place, _name(stored)))
+    _remove_bundles(kube, place, old)

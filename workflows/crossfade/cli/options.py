@@ -72,6 +72,7 @@ StepsImage = Annotated[
     typer.Option("--image", envvar="CROSSFADE_IMAGE", parser=named(image_name),
                  help="the image of the steps"),
 ]  # fmt: skip
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 Rps = Annotated[
     float | None, typer.Option(parser=rate, help="requests a second; default: its load")
 ]

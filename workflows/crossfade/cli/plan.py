@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -45,7 +47,7 @@ class Sought:
 
 def run(
     paths: Sequence[Path], settings: Sequence[str], policy: str | None, *, rps: float | None,
-    reward: float,
+    reward: float, as_json: bool = False,
 ) -> int:  # fmt: skip
     """Print the plan; 0 when a clean candidate that is 40 % better is promoted in time, else 1."""
     loaded = read(paths, settings, policy or "evidence")
@@ -61,7 +63,8 @@ def run(
     if not isinstance(rules, Rules):
         raise SpecError(f"policy {bundle.policy.name} proves nothing that could be planned",
                         hint="crossfade plan --policy evidence ...")  # fmt: skip
-    return _show(out, bundle, rules, rate, reward)
+    looked = _look_ahead(bundle, rules, rate, reward)
+    return _print_json(looked) if as_json else _show(out, looked)
 
 
 def foretell(bundle: Bundle) -> None:
@@ -71,35 +74,92 @@ def foretell(bundle: Bundle) -> None:
     """
     rules, rate = settings_of(bundle.policy), request_rate(bundle)
     if isinstance(rules, Rules) and rate is not None:
-        _show(err, bundle, rules, rate, MEAN_REWARD)
+        _show(err, _look_ahead(bundle, rules, rate, MEAN_REWARD))
 
 
-def _show(screen: Console, bundle: Bundle, rules: Rules, rate: float, reward: float) -> int:
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A plan: at which rate of requests, what is supposed of candidates, and what comes of it.
+
+    ``found`` is by the label of what is supposed; the last one, most likely, is ``sought``.
+    """
+
+    bundle: Bundle
+    rate: float
+    found: Mapping[str, Forecast]
+    sought: Sought
+    known: Mapping[str, Shape]
+
+    @property
+    def likely(self) -> Forecast:
+        """Return what is foretold for the last of the worlds."""
+        return list(self.found.values())[-1]
+
+    @property
+    def enough(self) -> bool:
+        """Return whether such a candidate wins within the experiment's iterations."""
+        return self.likely.won is not None and self.likely.won <= self.sought.design.iterations
+
+
+def _look_ahead(bundle: Bundle, rules: Rules, rate: float, reward: float) -> Ahead:
     experiment = bundle.experiment
     known = shapes(bundle)
     seen = Observation(0, 0, {}, shapes=known, sticky=pins_users(bundle))
     plan, rules = planned(experiment, known), fitting(rules, experiment, seen)
     what = design(experiment, plan)
-    interval = experiment.spec.duration.interval_seconds
-    traffic = rate * interval
-    total = traffic * experiment.iterations
-    screen.print(f"plan: {experiment.iterations} iterations of {interval} s at {rate:g} requests "
-                 f"a second: {total:g} requests in all", soft_wrap=True)  # fmt: skip
+    traffic = rate * experiment.spec.duration.interval_seconds
     start = () if what.moves else weights_at_start(bundle)
-    worlds = [(label, replace(world, start=start)) for label, world in
-              _worlds(traffic, reward, what)]  # fmt: skip
-    found = [forecast(world, plan, what, rules) for _, world in worlds]
-    screen.print(_grid([label for label, _ in worlds], plan, found))
+    worlds = {label: replace(world, start=start) for label, world in
+              _worlds(traffic, reward, what)}  # fmt: skip
+    found = {label: forecast(world, plan, what, rules) for label, world in worlds.items()}
+    return Ahead(bundle, rate, found, Sought(list(worlds.values())[-1], plan, what, rules), known)
+
+
+def _show(screen: Console, ahead: Ahead) -> int:
+    experiment, plan = ahead.bundle.experiment, ahead.sought.plan
+    interval = experiment.spec.duration.interval_seconds
+    total = ahead.rate * interval * experiment.iterations
+    screen.print(f"plan: {experiment.iterations} iterations of {interval} s at {ahead.rate:g} "
+                 f"requests a second: {total:g} requests in all", soft_wrap=True)  # fmt: skip
+    screen.print(_grid(list(ahead.found), plan, list(ahead.found.values())))
     for i in plan.points:
         metric = experiment.spec.criteria.objectives[i].metric
         err.print(f"{metric} counts nothing that is known: it is judged as a bare value")
-    if _guessed(experiment, known):
+    if _guessed(experiment, ahead.known):
         metric = experiment.spec.criteria.rewards[0].metric
         err.print(f"{metric} is taken to be at most 1 a request, by its counters' names "
                   "(reward_range or reward: count if it is not)",
                   soft_wrap=True)  # fmt: skip
-    sought = Sought(worlds[-1][1], plan, what, rules)
-    return _advice(screen, sought, found[-1], rate)
+    return _advice(screen, ahead)
+
+
+def _print_json(ahead: Ahead) -> int:
+    """Print the plan for programs: iterations are null where it takes more than is looked ahead."""
+    experiment, sought = ahead.bundle.experiment, ahead.sought
+    interval = experiment.spec.duration.interval_seconds
+    iterations, rate = (None, None) if ahead.enough else _needed(sought, ahead.rate)
+    print(json.dumps({
+        "policy": ahead.bundle.policy.name,
+        "iterations": experiment.iterations,
+        "interval_seconds": interval,
+        "requests_per_second": ahead.rate,
+        "requests": ahead.rate * interval * experiment.iterations,
+        "candidates": [_foretold(label, sought.plan, f) for label, f in ahead.found.items()],
+        "bare_values": [experiment.spec.criteria.objectives[i].metric for i in sought.plan.points],
+        "reward_range_guessed": _guessed(experiment, ahead.known),
+        "enough": ahead.enough,
+        "enough_iterations": iterations,
+        "enough_requests_per_second": rate,
+    }, indent=1))  # fmt: skip
+    return 0 if ahead.enough else 1
+
+
+def _foretold(label: str, plan: Plan, told: Forecast) -> dict[str, Any]:
+    limits = [{"metric": limit.metric, "limit": limit.limit, "lower": limit.lower, "proven_at": at}
+              for limit, at in zip(plan.limits, told.limits, strict=True)]  # fmt: skip
+    return {"supposed": label, "limits": limits, "better_at": told.better,
+            "promoted_at": told.promoted,
+            "requests": told.requests if told.promoted else None}  # fmt: skip
 
 
 def _guessed(experiment: Experiment, known: Mapping[str, Shape]) -> bool:
@@ -147,29 +207,35 @@ def _at(iteration: int | None) -> str:
     return "not reached" if iteration is None else str(iteration)
 
 
-def _advice(screen: Console, sought: Sought, likely: Forecast, rate: float) -> int:
+def _advice(screen: Console, ahead: Ahead) -> int:
     """Say whether the time is enough for the last, most likely of the worlds, and what would be."""
-    iterations = sought.design.iterations
-    if likely.won is not None and likely.won <= iterations:
+    likely = ahead.likely
+    if ahead.enough and likely.won is not None:
         watched = (likely.promoted or likely.won) - likely.won
         then = f", after {watched} under watch" if watched else ""
         screen.print(
             f"long enough: such a candidate is promoted at iteration {likely.promoted}{then}"
         )
         return 0
-    screen.print(f"too short: {' or '.join(_enough(sought, rate)) or 'nothing would do'}",
-                 soft_wrap=True)  # fmt: skip
+    would = " or ".join(_enough(ahead.sought, ahead.rate)) or "nothing would do"
+    screen.print(f"too short: {would}", soft_wrap=True)
     return 1
+
+
+def _needed(sought: Sought, rate: float) -> tuple[int | None, float | None]:
+    """Return the iterations at this load, and the requests a second in these, that would do."""
+    world, plan, what, rules = sought.world, sought.plan, sought.design, sought.rules
+    times = traffic_enough(world, plan, what, rules)
+    return iterations_enough(world, plan, what, rules), None if times is None else rate * times
 
 
 def _enough(sought: Sought, rate: float) -> Iterator[str]:
     """Yield what would do: more iterations at this load, more load in these iterations."""
-    world, plan, what, rules = sought.world, sought.plan, sought.design, sought.rules
-    count = iterations_enough(world, plan, what, rules)
+    count, more = _needed(sought, rate)
+    planned_for = sought.design.iterations
     if count is None:
         yield f"not decided within {HORIZON} iterations of this load"
     else:
-        yield f"{what.iterations} iterations, expected at least {count} at this load"
-    times = traffic_enough(world, plan, what, rules)
-    if times is not None:
-        yield f"at least {rate * times:.3g} requests a second in {what.iterations} iterations"
+        yield f"{planned_for} iterations, expected at least {count} at this load"
+    if more is not None:
+        yield f"at least {more:.3g} requests a second in {planned_for} iterations"

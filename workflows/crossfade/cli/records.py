@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crossfade.cli.output import write_file
+from crossfade.cli.output import out, write_file
 from crossfade.errors import SpecError
 from crossfade.intact import reading
 from crossfade.replay import Replayed
 from crossfade.replay import replay as decide_again
+from crossfade.report.describe import describe
+from crossfade.report.facts import facts
 from crossfade.report.page import page
 from crossfade_steps.record_file import read_record
 
@@ -28,6 +31,16 @@ def write_page(entries: Sequence[Mapping[str, Any]], name: str, output: Path | N
         sys.stdout.buffer.flush()
         return
     write_file(output, text)
+
+
+def show(entries: Sequence[Mapping[str, Any]], name: str, *, as_json: bool) -> None:
+    """Print what a run did, for a person or as JSON; ``name`` is the record's."""
+    with reading(name):
+        told = json.dumps(facts(entries), indent=1) if as_json else describe(entries)
+    if isinstance(told, str):
+        print(told)
+    else:
+        out.print(told)
 
 
 def replay(

@@ -1,4 +1,4 @@
-"""The commands that steer runs on a cluster: pause, resume, abort, promote, steering, clean."""
+"""The commands that steer runs on a cluster: pause, resume, abort, promote, approve, clean ..."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
-from crossfade.cli.options import Namespace, StepsImage
+from crossfade.cli.options import AsJson, Namespace, StepsImage
 from crossfade.errors import SpecError
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run: the name of its Workflow")]
 
 
-def runs(namespace: Namespace = None) -> None:
+def runs(namespace: Namespace = None, as_json: AsJson = False) -> None:
     """List the runs of a namespace."""
-    from crossfade.cli.cluster import runs as show
+    from crossfade.cli.listing import runs as show
 
-    show(namespace)
+    show(namespace, as_json=as_json)
 
 
 def pause(run: RunName, namespace: Namespace = None) -> None:
@@ -51,6 +51,20 @@ def promote(
     from crossfade.cli.cluster import ask
 
     ask(run, namespace, "promote", version or "")
+
+
+def approve(run: RunName, namespace: Namespace = None) -> None:
+    """Answer a run that waits for its approval with yes: its winner is promoted."""
+    from crossfade.cli.approval import answer
+
+    answer(run, namespace, promote=True)
+
+
+def reject(run: RunName, namespace: Namespace = None) -> None:
+    """Answer a run that waits for its approval with no: the baseline stays."""
+    from crossfade.cli.approval import answer
+
+    answer(run, namespace, promote=False)
 
 
 def steering(

@@ -10,7 +10,7 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
-from crossfade.contract import BUNDLE_BY_NAME, BUNDLE_KEY
+from crossfade.contract import BUNDLE_BY_NAME, BUNDLE_KEY, BUNDLE_PART, PART_LABEL, bundle_name
 from crossfade.errors import SpecError
 from crossfade.spec.rollout import Bundle, JobLoad, Manifest
 from crossfade.spec.secrets import secret_within
@@ -49,7 +49,7 @@ def parameter(bundle: Bundle) -> str:
 
 def config_map_name(bundle: Bundle) -> str:
     """Return the content-addressed name of the bundle's ConfigMap."""
-    return f"crossfade-bundle-{bundle.digest[:32]}"
+    return bundle_name(bundle.digest)
 
 
 def config_map(bundle: Bundle) -> dict[str, Any] | None:
@@ -63,7 +63,7 @@ def config_map(bundle: Bundle) -> dict[str, Any] | None:
         "metadata": {
             "name": config_map_name(bundle),
             "namespace": bundle.namespace,
-            "labels": {"app.kubernetes.io/managed-by": "crossfade"},
+            "labels": {"app.kubernetes.io/managed-by": "crossfade", PART_LABEL: BUNDLE_PART},
         },
         "immutable": True,
         "data": {BUNDLE_KEY: text},

@@ -10,6 +10,8 @@ from typing import Any
 from crossfade.errors import Severity, SpecError
 from crossfade.lint.rule import Context, Place, rule
 from crossfade.routes import kinds, references_by_object, resolve
+from crossfade.routes.member import parse_field_path
+from crossfade.routes.twins import pair_of, told
 from crossfade.spec.ownership import WORKLOADS, object_name
 from crossfade.spec.requests import fortio_command, runs_fortio
 from crossfade.spec.rollout import FeedbackLoad
@@ -169,6 +171,9 @@ def unresolved_weights(context: Context) -> Iterator[Place]:
     """Every version's weight must be found in the object that the rollout deploys."""
     groups = references_by_object(context.experiment.versions, context.experiment.namespace)
     for (_, kind, _, name), references in groups.items():
+        if (twice := _one_field(context, references)) is not None:
+            yield twice
+            continue
         for document in context.documents:
             if document.kind != kind or document.name != name:
                 continue
@@ -178,6 +183,20 @@ def unresolved_weights(context: Context) -> Iterator[Place]:
                 resolve(document.data, references).percent()
             except SpecError as error:
                 yield Place(document, ("spec",), str(error))
+
+
+def _one_field(context: Context, references: Mapping[str, str | None]) -> Place | None:
+    """Return where two versions have one fieldPath, also in an object that is not deployed."""
+    try:
+        paths = {v: parse_field_path(text) for v, text in references.items() if text is not None}
+    except SpecError:
+        return None  # told where it is resolved
+    pair = pair_of(paths)
+    if pair is None:
+        return None
+    index = [version.name for version in context.experiment.versions].index(pair[1])
+    path = ("spec", "versionInfo", "candidates", index - 1, "weightObjRef", "fieldPath")
+    return context.at_experiment(told(*pair, paths[pair[0]]), *path)
 
 
 @rule("Notes", "something to know about the routing object", "see that it is what you want")

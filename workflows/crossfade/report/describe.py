@@ -68,7 +68,7 @@ def _progress(experiment: Experiment, entries: Sequence[Entry], decisions: Seque
     phase = record.last_phase(entries)
     ends = record.of_type(entries, "outcome")
     elapsed = decisions[-1][0].elapsed_seconds if decisions else 0
-    now = _weights_now(entries, decisions)
+    now = weights_now(entries, decisions)
     lines = [
         f"Experiment stage: {'Completed' if ends else phase[0] if phase else 'starting'}",
         f"Number of completed iterations: {_done(len(decisions), experiment.iterations)}",
@@ -80,7 +80,7 @@ def _progress(experiment: Experiment, entries: Sequence[Entry], decisions: Seque
     return _heading("Progress Summary", *lines)
 
 
-def _weights_now(entries: Sequence[Entry], decisions: Sequence[Any]) -> Mapping[str, int]:
+def weights_now(entries: Sequence[Entry], decisions: Sequence[Any]) -> Mapping[str, int]:
     """Return the weights last known to be in force: settled, applied, or decided."""
     known = [e for e in entries if e["type"] in ("settled", "applied")]
     if known:

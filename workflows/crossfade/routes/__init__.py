@@ -18,6 +18,7 @@ from crossfade.errors import SpecError
 from crossfade.routes.member import Manifest, describe, parse_field_path
 from crossfade.routes.pinning import full_host, identities, in_full, relocated, same, unmoved
 from crossfade.routes.rule import Rule
+from crossfade.routes.twins import refuse_one_destination, refuse_one_field
 
 __all__ = [
     "Rule", "full_host", "identities", "in_full", "kind_of", "kinds", "relocated", "resolve",
@@ -72,18 +73,19 @@ def resolve(manifest: Manifest, references: Mapping[str, str | None]) -> Rule:
     paths = {v: parse_field_path(text) for v, text in references.items() if text is not None}
     if not paths:
         raise SpecError(f"{where}: no version has a weightObjRef.fieldPath into it")
+    refuse_one_field(where, paths)
     lists = {path[:-2] for path in paths.values()}
     if len(lists) > 1 and module.KIND != "Route":
         raise SpecError(f"{where}: the versions' weights are in {len(lists)} rules, expected one")
     members = [module.members(manifest, path) for path in paths.values()][-1]
     by_path = {member.path: member for member in members}
     slots: dict[str, Any] = {version: by_path.get(path) for version, path in paths.items()}
-    for version, path in paths.items():
-        if slots[version] is None:
-            raise SpecError(
-                f"{where}: {version}'s destination {path[-2]} takes no part in the split"
-            )
-    return Rule.of(module, manifest, tuple(references), slots, members)
+    for version in (v for v in paths if slots[v] is None):
+        at = paths[version][-2]
+        raise SpecError(f"{where}: {version}'s destination {at} takes no part in the split")
+    rule = Rule.of(module, manifest, tuple(references), slots, members)
+    refuse_one_destination(manifest, rule.slots)
+    return rule
 
 
 def resolve_known(
@@ -122,15 +124,17 @@ def references_by_object(
     """Group the versions' weightObjRefs by object: (apiVersion, kind, namespace, name).
 
     Every group lists all versions in the experiment's order; those elsewhere or without a
-    reference have None.
+    reference have None.  The version within an API group does not matter, the first one is given.
     """
     groups: dict[tuple[str, str, str, str], dict[str, str | None]] = {}
+    first: dict[tuple[str, ...], tuple[str, str, str, str]] = {}
     for version in versions:
         ref = version.weight_obj_ref
         if ref is None:
             continue
         key = (ref.api_version or "", ref.kind or "", ref.namespace or default_namespace,
                ref.name or "")  # fmt: skip
+        key = first.setdefault((key[0].rpartition("/")[0], *key[1:]), key)
         group = groups.setdefault(key, {v.name: None for v in versions})
         group[version.name] = ref.field_path
     return groups

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from crossfade.errors import SpecError
 from crossfade.routes.httproute import backend, matches
-from crossfade.routes.member import Manifest, Path, pointer
+from crossfade.routes.member import Manifest, Path, describe, pointer
 from crossfade.routes.pinning import same
 from crossfade.spec.source import listed, look, mapped
 
@@ -45,18 +46,28 @@ class Shape:
     sole: int | None = None
 
 
-SHAPES = {
+SHAPES: dict[str, Shape | None] = {
     "VirtualService": Shape(("spec", "http"), ("route",), "weight", _destination, sole=100),
     "HTTPRoute": Shape(("spec", "rules"), ("backendRefs",), "weight", backend, matches),
     "TrafficSplit": Shape(None, ("spec", "backends"), "weight", _named),
     "Route": Shape(None, ("spec", "alternateBackends"), "weight", _named),
     "SeldonDeployment": Shape(None, ("spec", "predictors"), "traffic", _named, sole=100),
+    "InferenceService": None,
+    "Service": None,
 }
+"""Every kind of route; None where a revision of the model is what a destination is elsewhere."""
 
 
 def missing(stored: Manifest, manifest: Manifest) -> list[Operation]:
-    """Return the JSON Patch that adds what is missing to the rules that have the others."""
-    shape = SHAPES.get(str(manifest.get("kind")))
+    """Return the JSON Patch that adds what is missing to the rules that have the others.
+
+    Raises ``SpecError`` for a kind of which it is not known where its destinations are.
+    """
+    kind = str(manifest.get("kind"))
+    if kind not in SHAPES:
+        raise SpecError(f"{describe(manifest)}: it is not known how a {kind} gets a destination",
+                        hint=f"expected {', '.join(SHAPES)}")  # fmt: skip
+    shape = SHAPES[kind]
     if shape is None:
         return []
     if shape.rules is None:

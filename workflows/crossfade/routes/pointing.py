@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crossfade.routes.httproute import backend
-from crossfade.routes.member import Manifest
+from crossfade.routes.member import Manifest, Path, dotted
 from crossfade.routes.pinning import same
 from crossfade.spec.source import listed, look, mapped
 
@@ -15,12 +15,15 @@ BLOCKS = {"VirtualService": ("http", "tls", "tcp"), "HTTPRoute": ("rules",)}
 FIELDS = {
     "VirtualService": ("destination", "mirror"), "HTTPRoute": ("backendRefs", "backendRef"),
     "TrafficSplit": ("backends",), "Route": ("to", "alternateBackends"),
+    "SeldonDeployment": (), "InferenceService": (), "Service": (),
 }  # fmt: skip
-"""The fields of a rule, however deep, that hold what gets its requests, or a copy of them."""
+"""The fields of a rule, however deep, that hold what gets its requests, or a copy of them.
+
+Every kind of route is here; one that runs its models itself points at nobody."""
 
 
 def rules(stored: Manifest) -> list[list[Any]]:
-    """Return what each rule points at, known by the same as a version's destination is."""
+    """Return what each rule of a route points at, known by the same as a destination is."""
     kind, spec = str(stored.get("kind")), mapped(stored, ("spec",))
     found = [rule for block in BLOCKS.get(kind, ()) for rule in listed(spec, (block,))]
     namespace = str(look(stored, ("metadata", "namespace")) or "default")
@@ -28,6 +31,38 @@ def rules(stored: Manifest) -> list[list[Any]]:
         [_known_by(kind, item, namespace) for item in _items(rule, FIELDS.get(kind, ()))]
         for rule in (found if kind in BLOCKS else [spec])
     ]
+
+
+def beside(
+    manifest: Manifest, driven: Path, candidates: Mapping[str, Any]
+) -> dict[str, tuple[str, ...]]:
+    """Return the rules besides the driven one that give candidates requests: places by version.
+
+    ``driven`` is a path into the rule whose weights move, ``candidates`` what each one's
+    destination is known by.  Such a rule, as one for testers, keeps its traffic whatever a run
+    decides.  Copies (``mirror``) are nobody's answers, and a destination of weight 0 gets nothing.
+    """
+    kind, namespace = str(manifest.get("kind")), str(look(manifest, ("metadata", "namespace")) or
+                                                     "default")  # fmt: skip
+    found: dict[str, tuple[str, ...]] = {}
+    for block in BLOCKS.get(kind, ()):
+        for i, rule in enumerate(listed(manifest, ("spec", block))):
+            if ("spec", block, i) == driven[:3]:
+                continue
+            served = [_known_by(kind, item, namespace) for item in _served(kind, rule)]
+            for version, known in candidates.items():
+                if any(reaches(item, known, namespace) for item in served):
+                    found[version] = (*found.get(version, ()), dotted((block, i))[1:])
+    return found
+
+
+def _served(kind: str, rule: Any) -> list[Any]:
+    """Return what of a rule gets requests: it has a weight, as its kind means a missing one."""
+    if kind == "HTTPRoute":
+        return [b for b in listed(rule, ("backendRefs",)) if b.get("weight", 1) != 0]
+    routes = listed(rule, ("route",))
+    written = any(route.get("weight") is not None for route in routes)
+    return [route.get("destination") for route in routes if route.get("weight") or not written]
 
 
 def reaches(item: Any, known: Any, namespace: str) -> bool:

@@ -7,13 +7,14 @@ the managed total.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from types import ModuleType
 from typing import Any
 
 from crossfade.errors import SpecError
 from crossfade.routes.member import Manifest, Member, describe, pointer
+from crossfade.routes.pointing import beside
 from crossfade.weights import whole, whole_percent
 
 COARSEST = 100
@@ -22,7 +23,10 @@ Operation = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The managed members by version; a version with None has what the others leave (of 100)."""
+    """The managed members by version; a version with None has what the others leave (of 100).
+
+    ``beside`` has the places of other rules, by the candidates that get requests there, too.
+    """
 
     where: str
     module: ModuleType
@@ -31,6 +35,7 @@ class Rule:
     foreign: tuple[Member, ...]
     notes: tuple[str, ...]
     sticky: bool = False
+    beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -61,9 +66,10 @@ class Rule:
         path = next(iter(slots.values())).path
         ordered = {version: managed[version] for version in versions}
         pins = getattr(module, "sticky", None)
+        others = beside(manifest, path, _known(ordered, versions[1:]))
         return cls(where, module, versions, ordered, tuple(left),
-                   tuple(module.notes(manifest, path)),
-                   pins is not None and pins(manifest, path))  # fmt: skip
+                   (*module.notes(manifest, path), *undriven(others)),
+                   pins is not None and pins(manifest, path), others)  # fmt: skip
 
     @property
     def managed_total(self) -> int:
@@ -143,3 +149,15 @@ class Rule:
     def _relative_and_coarse(self, total: int) -> bool:
         """Tell relative weights (2 of 5) from a managed part of a hundred (80 beside 20)."""
         return total + sum(member.weight for member in self.foreign) < COARSEST
+
+
+def undriven(beside: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return a sentence for each candidate that gets requests by other rules, too."""
+    return [f"{' and '.join(places)} {'is' if len(places) == 1 else 'are'} not driven: {version} "
+            f"gets requests there, also after a rollback"
+            for version, places in beside.items()]  # fmt: skip
+
+
+def _known(slots: Mapping[str, Member | None], versions: Sequence[str]) -> dict[str, Any]:
+    found = {version: slots[version] for version in versions}
+    return {version: member.known_by for version, member in found.items() if member is not None}

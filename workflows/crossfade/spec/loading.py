@@ -29,7 +29,19 @@ def load(paths: Sequence[Path], *, substitutions: Mapping[str, str] | None = Non
     ``substitutions`` replace texts in load files.  Nothing is raised for what the files say: the
     answer has all findings, and a bundle only when no finding is an error.
     """
-    documents, findings = _read(paths)
+    return put_together(*_read(paths), substitutions=substitutions)
+
+
+def put_together(
+    documents: list[Document],
+    findings: list[Finding],
+    *,
+    substitutions: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Load the documents that were read, with those that a rollout among them names.
+
+    ``findings`` are those of the reading.  The rest is as ``load`` has it.
+    """
     rollouts = [d for d in documents if d.kind == "Rollout"]
     found = [f for d in documents for f in document_findings(d)]
     if rollouts:
