@@ -84,7 +84,7 @@ def test_keys_may_be_objects_and_are_written_as_python_has_them() -> None:
     ("more", "told"),
     [
         ({"colour": "red"}, "colour"),
-        ({"metrics": ["no.yaml"]}, "no.yaml: error file: cannot be read"),
+        ({"metrics": ["no.yaml"]}, "error file: no.yaml cannot be read"),
         ({"experiment": 7}, "experiment"),
         ({"namespace": "A B"}, "A B"),
     ],

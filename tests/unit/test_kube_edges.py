@@ -138,7 +138,7 @@ def test_an_order_at_the_gate_is_refused_with_how_to_answer() -> None:
     with pytest.raises(CrossfadeError, match="waits for its approval") as refused:
         gate.steer(cluster.stage.kube, cluster.stage.store, "promote", "ann")
 
-    assert "argo node set web-1 -p decision=yes" in refused.value.hint
+    assert "crossfade approve web-1" in refused.value.hint
     gate.refuse_order(iterating().stage.kube, iterating().stage.store)
 
 
