@@ -17,7 +17,8 @@ from crossfade.verdict import Observation, Reading, Shape
 from crossfade_steps.ports import MetricRequest, MetricSource
 
 WORKERS = 16
-FAILED = ("request failed", "query failed", "reading failed", "no answer", "partial answer")
+FAILED = ("request failed", "query failed", "reading failed", "no answer", "partial answer",
+          "the answer is not JSON")  # fmt: skip
 NO_DATA = "no data"
 """How the reason of a reading without a value begins: nobody answered, or there is nothing."""
 Answer = tuple[MetricRequest, Reading | BaseException]

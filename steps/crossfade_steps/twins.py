@@ -15,6 +15,9 @@ from crossfade.growth import Labels, Point, Samples, Series
 
 VIEWS = ("service", "job", "endpoint", "prometheus", "prometheus_replica")
 """Labels that say by whom a counter was scraped; some applications have such labels themselves."""
+STORES = ("job", "prometheus", "prometheus_replica")
+"""Those of them that no application has: series of one time that differ in others only are its own,
+two scrapes are hardly of one millisecond."""
 PROCESS = ("instance", "pod")
 """Labels one of which there must be: without them nobody knows what is scraped."""
 Views = tuple[Labels, Labels, Labels]
@@ -37,20 +40,22 @@ class Twins:
         for one, other in _pairs(samples):
             key = _views(one, other)
             if key not in self.apart:
-                same = _same(samples[one], samples[other])
+                stores = any(name in STORES for name, _ in one ^ other)
+                same = _same(samples[one], samples[other], stores=stores)
                 if same is not None:
                     (self.alike if same else self.apart).add(key)
 
     def once(self, grown: Series, known: Collection[Labels]) -> tuple[Series, set[str]]:
         """Return what series grew by without twins, and the labels by which these differ.
 
-        Of twins the one stays that was ``known`` when the window began: another one may be seen
-        for a part of it only.  Labels of twins that did not grow are not told.
+        Of twins the one stays that was ``known`` when the window began, else the one that grew
+        more: the other one may be seen for a part of it only.  Labels of twins that did not grow
+        are not told.
         """
         left, names = dict(grown), set[str]()
         for one, other in _pairs(grown):
             if one in left and other in left and _views(one, other) in self.alike - self.apart:
-                gone = left.pop(one if one not in known and other in known else other)
+                gone = left.pop(min(one, other, key=lambda twin: (twin in known, left[twin])))
                 names |= {name for name, _ in one ^ other} if gone else set()
         return left, names
 
@@ -74,19 +79,27 @@ def _views(one: Labels, other: Labels) -> Views:
     return process, one - _without_views(one), other - _without_views(other)
 
 
-def _same(one: Sequence[Point], other: Sequence[Point]) -> bool | None:
+def _same(one: Sequence[Point], other: Sequence[Point], *, stores: bool) -> bool | None:
     """Return whether samples are of one counter; None where they say nothing.
 
-    They are equal wherever they are of the same time, or taken in turn and still in order: a
-    scrape has one time for all that it finds, which its own counters share.
+    They are equal wherever they are of the same time, and between two scrapes of one no further
+    from its line than it grows in one: a scrape may take a while.
     """
     if not one or not other or one[-1][0] < other[0][0] or other[-1][0] < one[0][0]:
         return None
     mine, theirs = dict(one), dict(other)
     if shared := mine.keys() & theirs.keys():
-        return all(mine[when] == theirs[when] for when in shared)
-    return _falls(sorted([*one, *other])) <= max(_falls(one), _falls(other))
+        return stores and all(mine[when] == theirs[when] for when in shared)
+    return _near(one, other) and _near(other, one)
 
 
-def _falls(points: Sequence[Point]) -> int:
-    return sum(high[1] < low[1] for low, high in itertools.pairwise(points))
+def _near(one: Sequence[Point], other: Sequence[Point]) -> bool:
+    """Return whether the one's samples lie along the other's, as far as there are any around."""
+    for (begin, low), (end, high) in itertools.pairwise(other):
+        most = abs(high - low)
+        for when, value in one:
+            if begin < when < end:
+                line = low + (high - low) * (when - begin) / (end - begin)
+                if abs(value - line) > most:
+                    return False
+    return True

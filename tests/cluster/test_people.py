@@ -170,24 +170,34 @@ def test_an_abort_at_the_gate_ends_the_run_and_its_workflow(place: Places, tmp_p
     until(lambda: workflow.read(here.get("workflow", run)).ended or None, "the Workflow's end", 60)
 
 
+def by_argo(here: Place, run: str, word: str) -> None:
+    """Answer as the Argo UI does."""
+    at = ("-n", here.name, "--node-field-selector", "displayName=approval")
+    for words in (("node", "set", run, "-p", f"decision={word}", *at), ("resume", run, *at)):
+        told = here.cluster.run("argo", *words)
+        assert told.code == 0, told.text
+
+
+def by_command(here: Place, run: str, word: str) -> None:
+    told = here.cluster.crossfade("approve" if word == "yes" else "reject", "-n", here.name, run)
+    assert told.code == 0, told.text
+
+
 @pytest.mark.minutes(3)
-@pytest.mark.parametrize("answer", ["yes", "no"])
-def test_a_person_decides_about_the_promotion(place: Places, tmp_path: Path, answer: str) -> None:
-    here = place(f"approval-{answer}")
+@pytest.mark.parametrize(
+    ("word", "answer"), [("yes", by_command), ("no", by_argo)], ids=["yes", "no"]
+)
+def test_a_person_decides_about_the_promotion(
+    place: Places, tmp_path: Path, word: str, answer: Callable[[Place, str, str], None]
+) -> None:
+    here = place(f"approval-{word}")
     path = here.prepare(tmp_path, iterations=3, approval="before-promote")
     run = here.submit(path)
-    argo = here.cluster.run
     gate(here, run)
-    answered = argo("argo", "node", "set", run, "-n", here.name, "-p", f"decision={answer}",
-                    "--node-field-selector", "displayName=approval")  # fmt: skip
-    assert answered.code == 0, answered.text
-    resumed = argo("argo", "resume", run, "-n", here.name,
-                   "--node-field-selector", "displayName=approval")  # fmt: skip
-    assert resumed.code == 0, resumed.text
 
-    ended = here.outcome(run)
+    answer(here, run, word)
 
-    assert ended["outcome"] == ("promoted" if answer == "yes" else "kept"), ended
+    assert here.outcome(run)["outcome"] == ("promoted" if word == "yes" else "kept")
     assert here.weights() == (100, 0)
 
 

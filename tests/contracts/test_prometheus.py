@@ -69,14 +69,18 @@ def test_jq_may_make_one_value_of_several_series(
     assert reading.value == value
 
 
+def scrapes(*times: float) -> str:
+    return matrix(*((when, str(i)) for i, when in enumerate(times)))
+
+
 @pytest.mark.parametrize(
     ("bodies", "gap"),
     [
-        pytest.param([matrix((1, "1"), (31, "2"), (61, "3")), matrix((1, "1"), (16, "2"))], 30.0,
+        pytest.param([scrapes(1, 31, 61, 91, 121), scrapes(1, 16, 31, 46, 61)], 30.0,
                      id="the-slower-one"),
-        pytest.param([matrix((1, "1"), (16.01, "2"), (61, "9"), (76, "9")), matrix()], 15.0,
-                     id="a-scrape-failed"),
-        pytest.param([matrix((1, "1")), matrix()], None, id="no-two-samples"),
+        pytest.param([scrapes(1, 16.01, 61, 76, 91, 106), matrix()], 15.0, id="a-scrape-failed"),
+        pytest.param([scrapes(1, 31), matrix()], None, id="one-gap-may-be-a-failed-scrape"),
+        pytest.param([scrapes(1), matrix()], None, id="no-two-samples"),
     ],
 )  # fmt: skip
 def test_prometheus_says_how_far_apart_its_samples_are(

@@ -9,7 +9,7 @@ import pytest
 from crossfade import Rollout
 from crossfade.compiler.transport import encode
 from crossfade.errors import SpecError
-from crossfade.spec.rollout import Bundle, JobLoad
+from crossfade.spec.rollout import Bundle, FeedbackLoad, JobLoad
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "workflows" / "examples" / "iris"
 
@@ -65,6 +65,17 @@ def stated(folder: Path, **more: Any) -> Rollout:
                        "scrape_interval": 2},
         **more,
     })  # fmt: skip
+
+
+def test_any_text_may_be_in_the_keys_of_a_rollout() -> None:
+    text = '{"text": "\U0001f600\u00e9"}'
+    load = [{"feedback": {"url": "http://g/predict", "payload": text, "qps": 5,
+                          "rewards": {"iris-v1": 0.5, "iris-v2": 0.6}}}]  # fmt: skip
+
+    [found] = stated(EXAMPLE, load=load).bundle.load
+
+    assert isinstance(found, FeedbackLoad)
+    assert found.payload == text
 
 
 def test_a_rollout_made_of_keys_is_the_one_of_a_file() -> None:

@@ -11,9 +11,11 @@ from pydantic import ValidationError
 
 from crossfade.errors import BackendError
 from crossfade.evidence.increments import EFFECTS, pair
-from crossfade.evidence.judging import findings
+from crossfade.evidence.judging import findings, observe
 from crossfade.evidence.rules import Design, Interval, Rules
+from crossfade.evidence.storing import restored, stored
 from crossfade.evidence.trial import begin
+from crossfade.verdict import Outcome
 from crossfade_steps.window import read_counts
 
 NOTHING = np.zeros((2, 0))
@@ -69,6 +71,45 @@ def test_a_sum_that_falls_while_its_count_goes_on_is_unknown() -> None:
 
     with pytest.raises(BackendError, match="profit_sum: it fell while its count went on"):
         read_counts(store, MEAN, 100.0, 110.0)
+
+
+def test_a_process_that_soon_counts_more_than_before_was_restarted() -> None:
+    """After few slow requests it was restarted, and served more before the next scrape."""
+    found = read_counts(profit([29.0, 30.0, 1.0, 2.0], [2, 3, 5, 9]), MEAN, 100.0, 115.0)
+
+    assert found is not None
+    assert (found.total, found.count) == (3.0, 7.0)
+
+
+def test_a_sum_of_floating_point_values_does_not_fall_by_a_rounding() -> None:
+    store = profit([1243.0, 1243.0 - 2e-13, 1244.0, 1244.0], [1000, 1000, 1001, 1001])
+
+    found = read_counts(store, MEAN, 100.0, 110.0)
+
+    assert found is not None
+    assert found.total == pytest.approx(1.0)
+
+
+def test_a_state_of_an_older_release_learns_anew_how_far_rewards_scatter() -> None:
+    design = Design(2, (), True, 30)
+    old = {**stored(begin(Rules(), design)), "scatter": [[0.0] * 4] * 2}
+
+    assert restored(old, Rules(), design).scatter.shape == (2, 5)
+
+
+def test_a_version_that_earns_nothing_is_no_unknown_scatter() -> None:
+    """Where users are pinned nothing is evidence before it is known how far they scatter."""
+    rules, design = Rules(dispersion="auto"), Design(2, (), True, 40)
+    trial, outcome = begin(rules, design), None
+    rng = np.random.default_rng(3)
+    while outcome is None:
+        n = rng.multinomial(2000, np.array(trial.weights) / 100).astype(float)
+        rewards = rng.binomial(n.astype(int), [0.05, 0.0]).astype(float)
+        judged = observe(trial, Interval(n, NOTHING, NOTHING, NOTHING, rewards), rules, design)
+        trial, outcome = judged.trial, judged.outcome
+
+    assert outcome is Outcome.ROLLED_BACK
+    assert trial.intervals <= 15
 
 
 def test_a_sum_that_falls_with_its_count_was_restarted() -> None:

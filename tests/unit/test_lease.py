@@ -85,10 +85,12 @@ def test_a_lease_that_is_given_back_meanwhile_is_taken() -> None:
     cluster = iterating()
     cluster.rig.clock.sleep(SECONDS + 1)
     cluster.rig.at(10, cluster.stage.lease.release)
+    other, before = lease_of(cluster), cluster.rig.clock.now()
 
-    assert lease_of(cluster).take()
+    Leases([other]).take()
 
     assert holder(cluster) == OTHER
+    assert cluster.rig.clock.now() - before < SECONDS / 2, "nobody has it: nothing to watch"
 
 
 def test_the_leases_of_a_split_are_watched_together() -> None:

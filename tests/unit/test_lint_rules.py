@@ -221,6 +221,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "D5 around the quotient": ({"query": f"({GOOD}) or on() vector(0)"},
                                {"query": GOOD.replace("sum(rate(e", "(sum(rate(e")
                                 .replace(") /", ") or on() vector(0)) /")}),
+    "D5 of a rate by hand": ({"query": f"({GOOD}) or on() vector(0)"},
+                             {"query": f"(sum(increase(e_total{{{S}}}[1m])) / 60) or vector(0)"}),
     "D6": ({"edit": interval(20)}, {"edit": interval(30)}),
     "E1": ({"edit": interval(29), "policy": "evidence"},
            {"edit": interval(30), "policy": "evidence"}),
@@ -333,6 +335,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
                                    {"query": f"max_over_time(x{{{S}}}[29s])"}),
     "Window": ({"query": f"sum(rate(x{{{S}}}[39s]))", "scrape": 20},
                {"query": f"sum(rate(x{{{S}}}[39s]))", "scrape": 20, "policy": "evidence"}),
+    "Window of the innermost": (
+        {"query": f"max_over_time(sum(rate(x{{{S}}}[19s]))[10m:1m])", "scrape": 20},
+        {"query": f"deriv(avg(avg_over_time(x{{{S}}}[19s]))[10m:1m])", "scrape": 20}),
     "Unit": ({"query": f"sum(rate(x{{{S}}}[$elapsedTime]))"},
              {"query": f"sum(rate(x{{{S}}}[${{elapsedTime}}s]))"}),
     "Jq": ({"provider": "newrelic", "jqExpression": ".data.result[0].value[1] | tonumber"},

@@ -142,6 +142,16 @@ def test_two_definitions_of_one_name_are_an_error_and_two_equal_ones_a_warning(
         assert finding.message.startswith(f"{name} is defined in {example / file}.yaml:{first}")
 
 
+def test_a_library_of_metrics_may_say_twice_what_nobody_asks_for(example: Path) -> None:
+    for units in ("none", "seconds"):
+        appended(example, "metrics", lambda spec, units=units: spec.update(units=units))
+    path = example / "metrics.yaml"
+    head, *last = path.read_text().rsplit("user-engagement", 2)
+    path.write_text(head + "unused".join(["", *last]))
+
+    assert found(example, "Twice") == []
+
+
 def test_a_file_that_is_named_twice_is_told_of(example: Path) -> None:
     change(example, "rollout", "deploy: [", "deploy: [candidate.yaml, ")
 

@@ -48,7 +48,8 @@ def _stated(keys: Mapping[str, Any]) -> Loaded:
     metadata = {key: keys[key] for key in ("name", "namespace") if key in keys}
     spec = {to_camel(key): value for key, value in keys.items() if key not in metadata}
     document = {"apiVersion": ROLLOUT_API, "kind": "Rollout", "metadata": metadata, "spec": spec}
-    return put_together(*parse(json.dumps(document, default=_plain, indent=1), "Rollout(...)"))
+    text = json.dumps(document, default=_plain, indent=1, ensure_ascii=False)  # YAML, no surrogates
+    return put_together(*parse(text, "Rollout(...)"))
 
 
 def _plain(value: Any) -> Any:

@@ -13,12 +13,10 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-from crossfade.growth import TARGET, Labels, Last, Point, Samples
+from crossfade.growth import FEW, MOST, TARGET, Labels, Last, Point, Samples
 
 Counters = Sequence[tuple[Last, Samples]]
 """Each counter's points before, and its samples after them."""
-MOST, FEW = 3.0, 30.0
-"""How much faster a process may have been before it was seen, and how little is no life."""
 
 
 def process_of(labels: Labels) -> Labels:

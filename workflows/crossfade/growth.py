@@ -22,6 +22,10 @@ Key = tuple[str | None, Labels]
 Resets = Mapping[Key, Sequence[Point]]
 """When something was reset, and up to which value a counter of it then counts from zero."""
 
+MOST, FEW = 3.0, 30.0
+"""How much faster a process may be than it was seen to be, and how little is no life."""
+ROUNDING = 1e-9
+"""Part of a sum by which it may seem to fall: values are added up in floating point."""
 NEVER: Point = (-math.inf, 0.0)
 TARGET = ("job", "instance", "namespace", "pod", "container")
 """Labels that series of one process have in common."""
@@ -54,8 +58,8 @@ def resets_of(labels: Labels, resets: Resets) -> list[Point]:
 
 def was_reset(low: Point, high: Point, resets: Sequence[Point]) -> bool:
     """Return whether a counter began anew between two samples: it fell, or ``resets`` says so."""
-    if high[1] < low[1] or not resets:
-        return high[1] < low[1]
+    if _fell(low, high) or not resets:
+        return _fell(low, high)
     return any(low[0] < when <= high[0] and high[1] <= bound for when, bound in resets)
 
 
@@ -71,7 +75,7 @@ def restarts(counters: Sequence[tuple[Last, Samples]]) -> dict[Key, list[Point]]
     found: dict[Key, list[Point]] = {}
     fallen: dict[tuple[Key, float], float] = {}
     for labels, low, (when, value) in _events(counters):
-        if value < low[1]:
+        if _fell(low, (when, value)):
             own, process = _keys(labels)
             found.setdefault(own, []).append((when, math.inf))
             fallen[process, when] = max(value, fallen.get((process, when), 0.0))
@@ -90,18 +94,50 @@ def fallen_sums(counters: Sequence[tuple[Last, Samples]], resets: Resets) -> set
     """Return the sums of values that fell while what counts their values went on.
 
     They were not reset, there are values below 0: what such a sum grew by cannot be told from a
-    restart anywhere else.
+    restart anywhere else.  A process that was restarted may soon have counted more than before; but
+    not in one scrape more than it can have since.
     """
-    seen = {(_keys(labels)[0], when) for labels, _, (when, _) in _events(counters)}
-    return {
-        labels
-        for before, samples in counters
-        for labels, points in samples.items()
-        if dict(labels).get("__name__", "").endswith("_sum")
-        for low, high in itertools.pairwise([before.get(labels, NEVER), *points])
-        if high[1] < low[1] and (own := _keys(labels)[0], high[0]) in seen
-        and not any(low[0] < when <= high[0] for when, _ in resets.get(own, ()))
-    }  # fmt: skip
+    lives = _lives(counters)
+    found = set[Labels]()
+    for labels, points in _steps_of_sums(counters):
+        life = lives.get(_keys(labels)[0], {})
+        fastest = max(_rates(life), default=math.inf)
+        for low, high in itertools.pairwise(points):
+            since = MOST * fastest * (high[0] - low[0]) + FEW
+            reset = any(low[0] < when <= high[0] for when, _ in resets_of(labels, resets))
+            if _fell(low, high) and not reset and life.get(high[0], 0.0) > since:
+                found.add(labels)
+    return found
+
+
+def _lives(counters: Sequence[tuple[Last, Samples]]) -> dict[Key, dict[float, float]]:
+    """Return how many values there were when, by what they are a part of."""
+    found: dict[Key, dict[float, float]] = {}
+    for labels, low, (when, value) in _events(counters):
+        own = found.setdefault(_keys(labels)[0], {})
+        for at, counted in (low, (when, value)):
+            own[at] = max(counted, own.get(at, 0.0))
+    return found
+
+
+def _rates(life: Mapping[float, float]) -> Iterator[float]:
+    for (begin, low), (end, high) in itertools.pairwise(sorted(life.items())):
+        if high >= low and math.isfinite(begin):
+            yield (high - low) / (end - begin)
+
+
+def _steps_of_sums(
+    counters: Sequence[tuple[Last, Samples]],
+) -> Iterator[tuple[Labels, Sequence[Point]]]:
+    for before, samples in counters:
+        for labels, points in samples.items():
+            if dict(labels).get("__name__", "").endswith("_sum"):
+                yield labels, [before[labels], *points] if labels in before else points
+
+
+def _fell(low: Point, high: Point) -> bool:
+    """Return whether a counter fell, by more than sums of floating-point values do."""
+    return high[1] < low[1] - ROUNDING * abs(low[1])
 
 
 def _events(counters: Sequence[tuple[Last, Samples]]) -> Iterator[tuple[Labels, Point, Point]]:

@@ -19,7 +19,7 @@ def as_held(decision: Decision, seen: Observation) -> Decision:
 
     The policy's own word counts where it does neither.
     """
-    if not seen.silent or decision.outcome not in (None, Outcome.INCONCLUSIVE, Outcome.PROMOTED):
+    if not seen.silent or decision.outcome not in (None, Outcome.PROMOTED):
         return decision
     held = replace(decision, weights=decision.old)
     if decision.outcome is Outcome.PROMOTED:

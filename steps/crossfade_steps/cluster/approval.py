@@ -13,10 +13,11 @@ from typing import Any
 from crossfade.errors import BackendError, Conflict, CrossfadeError
 from crossfade.routes.member import pointer
 from crossfade.spec.source import listed, look, mapped
+from crossfade.verdict import Outcome
 from crossfade_steps.cluster import workflow
-from crossfade_steps.cluster.gate import APPROVAL
+from crossfade_steps.cluster.gate import APPROVAL, stop_waiting
 from crossfade_steps.cluster.kube import Kube
-from crossfade_steps.cluster.store import RunStore
+from crossfade_steps.cluster.store import UID, RunStore
 from crossfade_steps.ports import Object
 
 DECISION = "decision"
@@ -43,6 +44,26 @@ def answer(kube: Kube, store: RunStore, *, promote: bool, who: str, now: datetim
                 raise
     said = "approved: the winner is promoted" if promote else "rejected: the baseline stays"
     return f"run {store.namespace}/{store.run}: {said}"
+
+
+def end_waiting(kube: Kube, store: RunStore, outcome: Outcome, now: datetime) -> str:
+    """End the waiting of an ended run's Workflow; return why that was not done, empty if it was.
+
+    One that ended by a decision goes on to its end by the answer no, and is no failure; any other
+    one is stopped.
+    """
+    if not outcome.is_decision:
+        return stop_waiting(kube, store)
+    key = workflow.key(store.namespace, store.run)
+    try:
+        stored, uid = kube.get(key), (store.find() or {}).get(UID, "")
+        if stored is None or uid not in ("", stored["metadata"]["uid"]):
+            return ""
+        if workflow.waits(stored, APPROVAL):
+            kube.patch(key, _operations(stored, store, "no", "its run, which has ended", now))
+    except CrossfadeError:  # stopped, it is told as failed, but it does not wait
+        return stop_waiting(kube, store)
+    return ""
 
 
 def _refuse_ended(store: RunStore) -> None:

@@ -8,15 +8,18 @@ from dataclasses import replace
 from typing import Any
 
 from crossfade import policies, record
-from crossfade.errors import BackendError
-from crossfade.verdict import Judgement, Observation, Verdict
+from crossfade.errors import BackendError, CrossfadeError, SpecError
+from crossfade.verdict import Judgement, Observation, Outcome, Verdict
 from crossfade_steps.applying import looked_after, put_back, recorded
 from crossfade_steps.cluster.stage import Stage
 from crossfade_steps.iteration import Turn, observed
+from crossfade_steps.run import Stopped
 from crossfade_steps.watching import LEAST_SECONDS, scrape_seconds
 
 MOST_SECONDS = 10.0
 """How long the metrics of one look may take: a person's answer and an abort wait for it."""
+ANSWERED_SECONDS = 60.0
+"""How long an answer waits for a look that fails, before the run ends."""
 KEPT = "gate"
 """The key of ``<run>`` with what the policy kept: overwritten, since a person may take a week."""
 
@@ -24,25 +27,28 @@ KEPT = "gate"
 class Looks:
     """Looks at a winner that waits for its approval, and at its weights.
 
-    There is one when the waiting begins, one a scrape, and one after the answer.  A policy of
-    counts goes on from its evidence: a whole interval is added to it, a look in between only asks
-    whether a limit is proven to be broken by now.  ``done`` says that one was made after
-    the answer.
+    There is one when the waiting begins, one a scrape (one an interval for a policy of bare
+    values), and one after the answer.  A policy of counts goes on from its evidence: a whole
+    interval is added to it, a look in between only asks whether a limit is proven to be broken by
+    now.  ``done`` says that one was made after the answer.
     """
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._turn = _turn(stage)
         self._interval = stage.run.bundle.experiment.spec.duration.interval_seconds
-        self._every = max(scrape_seconds(stage.run), LEAST_SECONDS)
+        counts = policies.counts(stage.run.bundle.policy.name)  # a bare value is once an interval's
+        self._every = max(scrape_seconds(stage.run), LEAST_SECONDS) if counts else self._interval
         self._next, self._first = 0.0, True
         self._due = stage.run.clock.now() + self._interval
+        self._failing = 0.0
         self.done = self._turn is None
 
     def broken(self, *, answered: bool) -> str:
         """Return the sentence of an objective that the winner misses, empty for none or no look.
 
-        Weights that somebody else set are put back.  Raises ``Stopped`` when that is no use.
+        Weights that somebody else set are put back.  Raises ``Stopped`` when that is no use, and
+        when an answer has waited long for a look.
         """
         now = self._stage.run.clock.now()
         if self._turn is None or (now < self._next and not answered):
@@ -52,13 +58,22 @@ class Looks:
             if whole or answered or self._first:
                 self._turn = _put_back(self._stage, self._turn)
             found = self._missed(self._turn, whole=whole)
-        except BackendError as error:  # the API's absence ends no run: look again
+        except (BackendError, SpecError) as error:  # the API's absence ends no run, nor a Secret's
             print(f"watch: {error}", flush=True)
+            self._wait(error, answered=answered)
             return ""
-        self._next, self._first = max(self._next, now) + self._every, False
+        self._next, self._first, self._failing = max(self._next, now) + self._every, False, 0.0
         self._due += self._interval if whole else 0.0
         self.done = answered
         return found
+
+    def _wait(self, error: CrossfadeError, *, answered: bool) -> None:
+        """Look again soon; but a person's answer waits for no look that nobody can take."""
+        now = self._stage.run.clock.now()
+        self._next = now + min(self._every, MOST_SECONDS)
+        self._failing = self._failing or (now if answered else 0.0)
+        if answered and now - self._failing >= ANSWERED_SECONDS:
+            raise Stopped(Outcome.FAILED, f"no last look before the promotion: {error}")
 
     def _missed(self, turn: Turn, *, whole: bool) -> str:
         run, budget = self._stage.run, min(self._every, MOST_SECONDS)

@@ -35,8 +35,8 @@ def refuse_order(kube: Kube, store: RunStore) -> None:
         )
 
 
-def stop_waiting(kube: Kube, store: RunStore, node: str = "") -> str:
-    """Stop a run's Workflow where it waits for a person or a timer, or at ``node`` only.
+def stop_waiting(kube: Kube, store: RunStore) -> str:
+    """Stop a run's Workflow where it waits for a person or a timer.
 
     No step is awake: it would hold its mutex, and keep a CronWorkflow from its next run, until its
     deadline.  Returns why it was not stopped, empty if it was or does not wait: the run itself has
@@ -47,7 +47,7 @@ def stop_waiting(kube: Kube, store: RunStore, node: str = "") -> str:
         stored, uid = kube.get(key), (store.find() or {}).get(UID, "")
         if stored is None or uid not in ("", stored["metadata"]["uid"]):
             return ""
-        if workflow.waits(stored, node):
+        if workflow.waits(stored):
             kube.merge(key, {"spec": {"shutdown": "Stop"}})
     except CrossfadeError as error:
         return (f"its Workflow waits and was not stopped ({error}): "

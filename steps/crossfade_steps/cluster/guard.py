@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from crossfade import record
 from crossfade.contract import GUARD, IMAGE_VARIABLE, MODULE
@@ -18,9 +19,10 @@ from crossfade.errors import BackendError, Conflict, CrossfadeError
 from crossfade.spec.names import dns_name
 from crossfade.verdict import Decision, Outcome
 from crossfade_steps.cluster import load, workflow
+from crossfade_steps.cluster.approval import end_waiting
 from crossfade_steps.cluster.between import Between
 from crossfade_steps.cluster.conclude import conclude
-from crossfade_steps.cluster.gate import APPROVAL, stop_waiting
+from crossfade_steps.cluster.gate import APPROVAL
 from crossfade_steps.cluster.stage import ABORT, Stage, aborted
 from crossfade_steps.cluster.store import UID
 from crossfade_steps.ports import Clock
@@ -136,8 +138,10 @@ def _rolled_back(stage: Stage, decision: Decision) -> Mapping[str, str]:
 
 
 def _concluded(stage: Stage) -> Mapping[str, str]:
-    print(f"guard: {conclude(stage).sentence}", flush=True)
-    undone = stop_waiting(stage.kube, stage.store, APPROVAL)
-    if undone:
-        print(f"guard: {undone}", flush=True)
+    found = conclude(stage)
+    print(f"guard: {found.sentence}", flush=True)
+    if workflow.waits(stage.kube.get(workflow.key(stage.namespace, stage.store.run)), APPROVAL):
+        now = datetime.fromtimestamp(stage.run.clock.now(), UTC)
+        undone = end_waiting(stage.kube, stage.store, found.outcome, now)
+        print(f"guard: {undone or 'nobody is waited for any more'}", flush=True)
     return {}

@@ -80,13 +80,18 @@ class Lease:
             raise self._held(holder)
         return _version(stored), float(stored["spec"]["leaseDurationSeconds"])
 
-    def watched(self, version: str, *, over: bool) -> None:
-        """Note at the end of a watch that the record is the same; before, raise if it is not."""
+    def watched(self, version: str, *, over: bool) -> bool:
+        """Return whether the record is still another run's; note at the end that it is the same.
+
+        Raises ``BackendError`` if it was renewed.
+        """
         stored = self._kube.get(self._key)
-        if stored is not None and _version(stored) != version and (holder := self._other(stored)):
+        holder = self._other(stored)
+        if holder and stored is not None and _version(stored) != version:
             raise self._held(holder)
         if over:
             self._left_behind = version
+        return bool(holder)
 
     @property
     def clock(self) -> Clock:
@@ -217,8 +222,9 @@ def watch(leases: Sequence[Lease]) -> None:
     while pending and waited <= lasts:
         leases[0].clock.sleep(WATCH_SECONDS)
         waited += WATCH_SECONDS
-        for lease, version in pending:
-            lease.watched(version, over=waited > lasts)
+        over = waited > lasts
+        pending = [(lease, version) for lease, version in pending
+                   if lease.watched(version, over=over)]  # fmt: skip
 
 
 class Leases:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from crossfade import record
 from crossfade.errors import BackendError, SpecError
 from crossfade.verdict import Outcome
 from crossfade_steps import promote
 from crossfade_steps.cluster import workflow
+from crossfade_steps.cluster.approval import end_waiting
 from crossfade_steps.cluster.awaiting import Looks
 from crossfade_steps.cluster.conclude import Entries, conclude
 from crossfade_steps.cluster.gate import APPROVAL, stop_waiting
@@ -17,7 +19,7 @@ from crossfade_steps.cluster.stage import Stage
 from crossfade_steps.cluster.verified import going_back, look_once_more, plan_of
 from crossfade_steps.ports import ObjectKey
 from crossfade_steps.run import Ended, EndedElsewhere, StepFailed, Stopped
-from crossfade_steps.safety import settle, with_who_serves
+from crossfade_steps.safety import Phase, settle, with_who_serves
 
 POLL_SECONDS = 2.0
 
@@ -41,6 +43,9 @@ def verify_step(stage: Stage) -> Mapping[str, str]:
     """Ask users' way in once more, and conclude; without good answers all goes back at once."""
     entries: Entries = stage.entries()
     if record.last(entries, "concluded") is None:
+        phase = record.last_phase(entries)
+        if phase is None or phase[0] not in (Phase.PROMOTING, Phase.VERIFIED):
+            raise StepFailed("nothing was promoted, so there is nothing to verify")
         entries = look_once_more(stage, plan_of(stage, entries))
     else:
         entries = going_back(stage, entries)
@@ -61,8 +66,8 @@ def watch(stage: Stage) -> Mapping[str, str]:
         return _ended(stage)
     try:
         missed = _awaited(stage)
-    except EndedElsewhere:
-        _open_gate(stage)
+    except EndedElsewhere:  # by whoever opens the gate, too, if that one can
+        stop_waiting(stage.kube, stage.store)
         raise
     except Stopped as stop:
         text = with_who_serves(stop.outcome, str(stop), stage.entries())
@@ -103,12 +108,9 @@ def _ended(stage: Stage, ended: Ended | None = None) -> Mapping[str, str]:
     """End the run now, and its Workflow's waiting: nobody's answer counts any more."""
     if ended is not None:
         stage.store.append_once(record.concluded(ended.outcome, ended.sentence, ended.winner))
-    summary = conclude(stage).sentence
-    _open_gate(stage)
-    return {"summary": summary}
-
-
-def _open_gate(stage: Stage) -> None:
-    undone = stop_waiting(stage.kube, stage.store)
+    found = conclude(stage)
+    now = datetime.fromtimestamp(stage.run.clock.now(), UTC)
+    undone = end_waiting(stage.kube, stage.store, found.outcome, now)
     if undone:
         print(f"watch: {undone}", flush=True)
+    return {"summary": found.sentence}

@@ -199,6 +199,8 @@ def _after(stage: Stage, decision: Decision) -> dict[str, str]:
 
 def restore(stage: Stage) -> Outputs:
     """Bring all traffic back to the phase's safe weights."""
+    if record.last(stage.entries(), "outcome") is not None:  # whoever ended the run restored them
+        return {"summary": conclude(stage).sentence}
     weights = safety.settle(stage.run)
     concluded = record.last(stage.entries(), "concluded") or _unapproved(stage)
     text = concluded["sentence"] if concluded is not None else "restored"

@@ -60,12 +60,14 @@ def _residual(
 ) -> Array:
     """Return what an interval adds to a version's squares, their count and the precision."""
     added = np.zeros_like(known)
-    ratio = known[FOR] / known[AGAINST] if known[FOR] * known[AGAINST] > 0 else 1.0
+    one_sided = known[FOR] * known[AGAINST] <= 0  # one of them earns nothing, or always
+    ratio = 1.0 if one_sided else known[FOR] / known[AGAINST]
     mean, variance = _expected(requests, r + q, ratio, counts=counts)
     if variance < LEAST_VARIANCE:
         return added
-    if known[WEIGHT] and known[FOR] * known[AGAINST] > 0:
-        added[SQUARES] = (r - mean) ** 2 / (variance * (1 + variance / known[WEIGHT]))
+    if known[WEIGHT]:
+        unsure = variance * (1 + variance / known[WEIGHT])
+        added[SQUARES] = 1 if one_sided else (r - mean) ** 2 / unsure  # what does not vary is alike
         added[COUNT] = 1
     added[WEIGHT] = variance
     return added

@@ -40,6 +40,9 @@ def restored(values: Mapping[str, Any], rules: Rules, design: Design) -> Trial:
     if "reward" in values and "rewarded" not in values:
         # a state from before the two were told apart: rewards were of as many values as requests
         values = {**values, "rewarded": values["requests"]}
+    columns = fresh.scatter.shape[1]  # of an older release's state it is learned anew
+    values = {name: value for name, value in values.items()
+              if name not in ("scatter", "crowding") or len(value[0]) == columns}  # fmt: skip
     changes = {name: _like(getattr(fresh, name), value) for name, value in values.items()}
     return replace(fresh, **changes)
 

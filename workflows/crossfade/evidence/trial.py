@@ -23,7 +23,7 @@ class Trial:
 
     Evidence: ``fails`` and ``passes`` (V, J), ``better`` (V, V: row better than column), ``worse``
     than the baseline (V), ``split`` (V, 2).  Totals: ``requests``, ``rewarded`` and ``reward`` (V),
-    ``judged`` and ``bad`` (V, J); ``scatter`` and ``crowding`` (V, 4) are of module ``clustering``,
+    ``judged`` and ``bad`` (V, J); ``scatter`` and ``crowding`` (V, 5) are of module ``clustering``,
     of rewards and of requests; ``effect`` is what rewards scatter by, where that is watched: it
     divides all that is compared.  ``live`` candidates may
     still win, ``led`` ones are proven better already; ``winner`` is baking for ``left`` more

@@ -111,8 +111,9 @@ def _within(tree: Any) -> Iterator[Any]:
 
 def _denominators(tree: Any) -> Iterator[Any]:
     for part in _within(tree):
-        if isinstance(part, promql_parser.BinaryExpr) and operator(part).startswith("/"):
-            yield part.rhs
+        divides = isinstance(part, promql_parser.BinaryExpr) and operator(part).startswith("/")
+        if divides and not isinstance(bare(part.rhs), promql_parser.NumberLiteral):
+            yield part.rhs  # a number only makes another unit
 
 
 def children(tree: Any) -> tuple[Any, ...]:

@@ -8,7 +8,6 @@ from typing import Any
 import promql_parser
 
 from crossfade import policies
-from crossfade.errors import Severity
 from crossfade.lint.promql import bare, children, operator, selectors_of
 from crossfade.lint.rule import Asked, Context, Place, rule
 
@@ -30,12 +29,7 @@ def first_of_several(context: Context) -> Iterator[Place]:
         yield from _split(context)
 
 
-@rule(
-    "E4",
-    "a query gives several series, which is no value to the policy",
-    REMEDY,
-    Severity.ERROR,
-)
+@rule("E4", "a query gives a series for each label's value, and several are no value", REMEDY)
 def several_refused(context: Context) -> Iterator[Place]:
     """Find queries that are split by labels, under a policy that refuses them at each iteration."""
     said = context.bundle.prometheus.get("several_series")

@@ -56,8 +56,9 @@ def _repeated(context: Context) -> Iterator[tuple[str, list[Document]]]:
     """Yield what has several definitions, with their documents in the order they were read."""
     read, found = _read_once(context.documents), defaultdict[str, list[Document]](list)
     for document in read:
-        if document.kind == "Metric":
-            own = look(document.data, ("metadata", "namespace")) or context.experiment.namespace
+        own = look(document.data, ("metadata", "namespace")) or context.experiment.namespace
+        asked = f"{own}/{document.name}" in context.bundle.metrics  # a library may hold others
+        if document.kind == "Metric" and asked:
             found[f"metric {own}/{document.name}"].append(document)
     deployed = defaultdict[tuple[str, str], list[Document]](list)
     for manifest, document in _deployed(context.bundle.deploy, read):

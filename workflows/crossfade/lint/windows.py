@@ -65,4 +65,4 @@ def _narrow(context: Context) -> Iterator[Place]:
 def _windows(asked: Asked) -> set[float]:
     """Return the windows, in seconds, of functions that need two samples."""
     return {selector.range_seconds for selector in asked.query.selectors()
-            if selector.range_seconds and TWO_SAMPLES & set(selector.functions)}  # fmt: skip
+            if selector.range_seconds and TWO_SAMPLES & set(selector.functions[-1:])}  # fmt: skip
