@@ -79,7 +79,8 @@ def _abort(here: Place, folder: Path) -> None:
 
 def _abort_at_gate(here: Place, folder: Path) -> None:
     """Ask the run itself: the command line would stop the Workflow with its user's rights."""
-    path = here.prepare(folder, iterations=3, approval="before-promote")
+    path = here.prepare(folder, iterations=3, approval="before-promote",
+                        candidate={"REWARD": "0.95"})  # fmt: skip
     run = here.submit(path)
     until(lambda: workflow.waits(here.get("workflow", run), APPROVAL) or None, "the gate", 180)
     here.store(run).write(control="abort")
