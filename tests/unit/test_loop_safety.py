@@ -128,6 +128,16 @@ def _down(rig: Rig, read: Any, down: tuple[int, int]) -> Any:
     return reads
 
 
+def test_an_outage_keeps_no_candidate_s_share_past_the_last_iteration() -> None:
+    """The policy's own end, and its numbers, stand: nobody looks any more."""
+    ended = Decision(iteration=4, old={"v1": 60, "v2": 40}, weights={"v1": 100, "v2": 0},
+                     verdicts=(), best=(), winner=None, reason="no data; not decided in time",
+                     outcome=Outcome.INCONCLUSIVE)  # fmt: skip
+    unread = {"default/r": {"v1": Reading(None, "request failed: refused")}}
+
+    assert as_held(ended, Observation(4, 40, ended.old, unread, silent=True)) is ended
+
+
 def test_an_outage_promotes_nobody_who_would_win_without_data() -> None:
     """V28: a canary without objectives wins whatever is known."""
     old, new = {"v1": 50, "v2": 50}, {"v1": 40, "v2": 60}

@@ -19,8 +19,10 @@ def as_held(decision: Decision, seen: Observation) -> Decision:
 
     The policy's own word counts where it does neither.
     """
-    if not seen.silent or decision.outcome not in (None, Outcome.PROMOTED):
+    if not seen.silent or decision.outcome not in (None, Outcome.INCONCLUSIVE, Outcome.PROMOTED):
         return decision
+    if decision.outcome is Outcome.INCONCLUSIVE and max(decision.weights.values()) == 100:
+        return decision  # the time is up, and the baseline has it all
     held = replace(decision, weights=decision.old)
     if decision.outcome is Outcome.PROMOTED:
         held = replace(held, best=(), winner=None, outcome=Outcome.INCONCLUSIVE)
