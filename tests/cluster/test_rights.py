@@ -53,9 +53,9 @@ def asked(
         pytest.skip("needs the API server's audit log")
     folder = tmp_path_factory.mktemp("rights")
     with cluster.place("rights") as here:
+        _abort_at_gate(here, folder)
         _promote_over_leftover(here, folder)
         _abort(here, folder)
-        _abort_at_gate(here, folder)
         account = f"system:serviceaccount:{here.name}:crossfade"
         yield here.name, requests(cluster.audit, account)
 
@@ -79,8 +79,7 @@ def _abort(here: Place, folder: Path) -> None:
 
 def _abort_at_gate(here: Place, folder: Path) -> None:
     """Ask the run itself: the command line would stop the Workflow with its user's rights."""
-    path = here.prepare(folder, iterations=3, approval="before-promote",
-                        candidate={"REWARD": "0.95"})  # fmt: skip
+    path = here.prepare(folder, iterations=3, approval="before-promote")
     run = here.submit(path)
     until(lambda: workflow.waits(here.get("workflow", run), APPROVAL) or None, "the gate", 180)
     here.store(run).write(control="abort")
