@@ -42,7 +42,7 @@ CASES: dict[str, tuple[Callable[[Place, dict[str, Any]], None], str, str]] = {
     "never-ready": (never_ready, "failed", "web-v2: not ready after 15 s"),
     "bad-image": (bad_image, "failed", "no-such-tag"),
     "missing-crd": (unknown_kind, "failed", "the cluster does not know Model of example.com"),
-    "no-prometheus": (no_metrics, "inconclusive", "no value: query failed"),
+    "no-prometheus": (no_metrics, "inconclusive", "no metric could be read ("),
 }
 
 
