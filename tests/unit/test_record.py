@@ -7,7 +7,7 @@ import pytest
 from crossfade import policies, record
 from crossfade.errors import SpecError
 from crossfade.policies.iter8 import decide
-from crossfade.replay import replay
+from crossfade.replay import other_rules, replay
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.rollout import Bundle, Policy
 from crossfade.verdict import Counts, Observation, Reading, Shape
@@ -96,3 +96,14 @@ def test_the_last_phase_counts() -> None:
 
     assert record.last_phase(phases) == ("iterating", {"a": 100})
     assert record.last_phase([]) is None
+
+
+def test_a_record_of_other_rules_is_told_so() -> None:
+    """An upgrade changes what is decided, which is no fault of the record."""
+    known = entries()
+    assert other_rules(known) == ""
+
+    older = [{**entry, "rules": 7} if entry["type"] == "run" else entry for entry in known]
+
+    told = "recorded by rules 7 of policy iter8, decided by rules 1: they may differ"
+    assert other_rules(older) == told

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from crossfade import policies
 from crossfade.errors import SpecError
 from crossfade.spec.experiment import Experiment
 from crossfade.spec.rollout import Bundle, Policy
@@ -40,6 +41,7 @@ def header(run: str, bundle: Bundle, now: float) -> dict[str, Any]:
         "experiment": bundle.experiment.model_dump(mode="json", by_alias=True, exclude_unset=True),
         "units": {key: m.spec.units for key, m in bundle.metrics.items() if m.spec.units},
         "policy": bundle.policy.model_dump(mode="json"),
+        "rules": policies.rules(bundle.policy.name),
     }
 
 

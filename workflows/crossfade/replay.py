@@ -45,6 +45,17 @@ def replay(entries: Sequence[Entry], *, policy: str | None = None) -> list[Repla
     return results
 
 
+def other_rules(entries: Sequence[Entry]) -> str:
+    """Return what a record's decisions may differ by that is no fault; empty for nothing."""
+    _, policy = record.read_header(entries)
+    header = record.last(entries, "run") or {}
+    then, now = int(header.get("rules", 1)), policies.rules(policy.name)
+    if then == now:
+        return ""
+    return (f"recorded by rules {then} of policy {policy.name}, decided by rules {now}: they may "
+            "differ")  # fmt: skip
+
+
 def _compared(entry: Entry, again: Entry) -> Replayed:
     recorded, now = entry["decision"], json.loads(record.canonical(again))
     changed = (name for name, value in sorted(recorded.items())

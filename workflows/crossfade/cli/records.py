@@ -11,7 +11,7 @@ from typing import Any
 from crossfade.cli.output import out, write_file
 from crossfade.errors import SpecError
 from crossfade.intact import reading
-from crossfade.replay import Replayed
+from crossfade.replay import Replayed, other_rules
 from crossfade.replay import replay as decide_again
 from crossfade.report.describe import describe
 from crossfade.report.facts import facts
@@ -59,7 +59,8 @@ def replay(
         same = result.difference is None
         differences += not same
         print(f"iteration {result.iteration}: {'same' if same else result.difference}")
-    print(f"{len(results)} decisions, {differences} differ", file=sys.stderr)
+    told = [f"{len(results)} decisions, {differences} differ", other_rules(entries)]
+    print("; ".join(filter(None, told)), file=sys.stderr)
     return 1 if differences else 0
 
 

@@ -57,6 +57,11 @@ def counts(name: str) -> bool:
     return bool(getattr(load(name), "COUNTS", False))
 
 
+def rules(name: str) -> int:
+    """Return the number of a policy's rules: another one may decide the same readings otherwise."""
+    return int(getattr(load(name), "RULES", 1))
+
+
 def watch(policy: Policy) -> int:
     """Return how many intervals a run may take past its last iteration: a winner is watched.
 

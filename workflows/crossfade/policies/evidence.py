@@ -27,8 +27,10 @@ from crossfade.verdict import Decision, Judgement, Observation, Outcome, judge
 
 COUNTS = True
 """Iterations read increments of counts for this policy."""
+RULES = 2
+"""Raised by every change after which recorded readings may be decided otherwise."""
 Settings = Rules
-__all__ = ["COUNTS", "Settings", "alarmed", "comparable", "decide", "informed", "unsafe"]
+__all__ = ["COUNTS", "RULES", "Settings", "alarmed", "comparable", "decide", "informed", "unsafe"]
 
 
 def decide(
