@@ -99,7 +99,7 @@ def page() -> str:
     told = ", ".join(f"{name} {100 * value:.1f} %" for name, value in worst.items())
     return "\n".join([
         *lines, "", f"Worst false promotion over all rows of `no`: {told}.", "",
-        "## How near to the limit", "",
+        "## How close to the fewest requests possible", "",
         "Requests until a run ends, over what any promotion with the same bound needs on average "
         "(Garivier and Kaufmann 2016 for the reward, Wald for each limit), and how many runs were "
         "promoted; iterations four times the limit, runs that end undecided count in full, no "

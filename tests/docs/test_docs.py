@@ -156,7 +156,7 @@ def test_the_readme_names_every_command() -> None:
 
 def test_the_settings_of_the_policy_are_the_page_s() -> None:
     text = (ROOT / "docs" / "policies.md").read_text()
-    table = text[text.index("| setting |") : text.index("## Testing patterns")].strip()
+    table = text[text.index("| setting |") : text.index("## `iter8`")].strip()
     named = set(re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in table.splitlines())))
 
     assert named == set(Rules.model_fields)

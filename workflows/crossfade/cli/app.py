@@ -134,7 +134,9 @@ def submit(
         typer.Option(envvar="ARGO_SERVER_URL", help="an Argo Server's URL; default: kubeconfig"),
     ] = None,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="stay until the outcome")] = False,
-    force: Annotated[bool, typer.Option(help="also a candidate that was rolled back")] = False,
+    force: Annotated[
+        bool, typer.Option(help="even if the candidate was rolled back lately")
+    ] = False,
 ) -> None:
     """Start the rollout on a cluster."""
     from crossfade.cli.submit import run

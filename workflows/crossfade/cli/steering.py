@@ -34,7 +34,7 @@ def resume(run: RunName, namespace: Namespace = None) -> None:
 
 
 def abort(run: RunName, namespace: Namespace = None) -> None:
-    """End a run now: all traffic goes back to the baseline."""
+    """End a run now: all traffic to the baseline, or to the winner once it is being promoted."""
     from crossfade.cli.cluster import ask
 
     ask(run, namespace, "abort")
@@ -80,10 +80,12 @@ def steering(
 def clean(
     run: Annotated[str | None, typer.Argument(metavar="RUN", help="a run's name")] = None,
     namespace: Namespace = None,
-    force: Annotated[bool, typer.Option(help="also without an outcome")] = False,
-    older_than: Annotated[str | None, typer.Option(help="every ended run so old: 30d")] = None,
+    force: Annotated[bool, typer.Option(help="even without an outcome")] = False,
+    older_than: Annotated[
+        str | None, typer.Option(help="every ended run that began this long ago: 30d")
+    ] = None,
 ) -> None:
-    """Remove an ended run's state and record, or those of every run that ended long ago."""
+    """Remove an ended run's state and record, or those of every ended run that began long ago."""
     from crossfade.cli import cluster
 
     if (run is None) == (older_than is None):
