@@ -79,6 +79,8 @@ def scrapes(*times: float) -> str:
         pytest.param([scrapes(1, 31, 61, 91, 121), scrapes(1, 16, 31, 46, 61)], 30.0,
                      id="the-slower-one"),
         pytest.param([scrapes(1, 16.01, 61, 76, 91, 106), matrix()], 15.0, id="a-scrape-failed"),
+        pytest.param([scrapes(1, 91, 181), matrix()], 90.0, id="a-slow-one"),
+        pytest.param([scrapes(1, 61, 181, 241), matrix()], 60.0, id="a-slow-one-failed"),
         pytest.param([scrapes(1, 31), matrix()], None, id="one-gap-may-be-a-failed-scrape"),
         pytest.param([scrapes(1), matrix()], None, id="no-two-samples"),
     ],
@@ -96,7 +98,7 @@ def test_prometheus_says_how_far_apart_its_samples_are(
 
     assert isinstance(source, Scraped)
     assert source.scrape_gap(MetricRequest(metric, "default/m", "v1", {}, 60)) == gap
-    assert "a_total%7Bv%3D%22v1%22%7D%5B300s%5D" in store.requests[0][1]
+    assert "a_total%7Bv%3D%22v1%22%7D%5B900s%5D" in store.requests[0][1]
 
 
 @pytest.mark.embedded

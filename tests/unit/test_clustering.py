@@ -95,6 +95,19 @@ def test_a_much_better_version_does_not_scatter_when_the_weights_move(counts: bo
     assert said <= 9
 
 
+def test_a_lull_before_a_burst_is_no_estimate() -> None:
+    """Rare rewards of few users: a version without any is taken as alike until it has one."""
+    quiet, burst = np.array([20.0, 0.0]), np.array([20.0, 12.0])
+    table = unscattered(2)
+    for rewards in (quiet, quiet, quiet, quiet):
+        table = scattered(table, np.array([940.0, 60.0]), rewards, counts=False)
+    assert table[1, COUNT] == 3
+    table = scattered(table, np.array([940.0, 60.0]), burst, counts=False)
+
+    assert table[1, COUNT] == 0
+    assert design_effect(table) == np.inf
+
+
 def test_counts_scatter_as_counts_do() -> None:
     rng, table = np.random.default_rng(SEED), unscattered(2)
     for _ in range(40):

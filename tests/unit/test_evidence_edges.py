@@ -73,6 +73,12 @@ def test_a_sum_that_falls_while_its_count_goes_on_is_unknown() -> None:
         read_counts(store, MEAN, 100.0, 110.0)
 
 
+@pytest.mark.parametrize("sums", [[-1, -3, -5, -7], [5, 3, 1, 2]])
+def test_a_young_pod_s_losses_are_unknown_too(sums: list[float]) -> None:
+    with pytest.raises(BackendError, match="by values below 0"):
+        read_counts(profit([*sums], [10, 20, 30, 40]), MEAN, 100.0, 115.0)
+
+
 def test_a_process_that_soon_counts_more_than_before_was_restarted() -> None:
     """After few slow requests it was restarted, and served more before the next scrape."""
     found = read_counts(profit([29.0, 30.0, 1.0, 2.0], [2, 3, 5, 9]), MEAN, 100.0, 115.0)

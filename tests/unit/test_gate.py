@@ -47,8 +47,9 @@ def gated(of: Bundle | None = None) -> Cluster:
     return cluster
 
 
-def _node(cluster: Cluster, phase: str) -> None:
-    asked = [{"name": "decision", "valueFrom": {"supplied": {}}}]
+def _node(cluster: Cluster, phase: str, said: str = "yes") -> None:
+    over = phase == "Succeeded"
+    asked = [{"name": "decision", **({"value": said} if over else {"valueFrom": {"supplied": {}}})}]
     node = {"type": "Suspend", "phase": phase, "templateName": "approval",
             "outputs": {"parameters": asked}}  # fmt: skip
     cluster.fake.merge(WORKFLOW, {"status": {"nodes": {"a": node}}})
@@ -185,6 +186,39 @@ def test_an_answer_does_not_wait_for_ever_for_a_look_that_fails(error: Crossfade
     assert f"no last look before the promotion: {error}" in cluster.head()["sentence"]
     assert cluster.rig.clock.now() - begin < 100 + 3 * ANSWERED_SECONDS
     assert cluster.weights() == [100, 0]
+
+
+def test_objectives_are_looked_at_while_the_route_cannot_be_read() -> None:
+    """Somebody took the destination away, hours before the candidate broke."""
+    cluster = gated()
+    stage = with_source(cluster.another(), Breaking(cluster, 700))
+    read = stage.run.router.read
+
+    def gone() -> Any:
+        if cluster.rig.clock.now() > 1300 and record.last(stage.entries(), "concluded") is None:
+            raise SpecError("v2 has no destination")
+        return read()
+
+    stage.run.router.read = gone  # type: ignore[method-assign]
+    cluster.rig.at(5000, lambda: cluster.stage.store.write(control="abort"))
+    promotion.watch(stage)
+
+    assert cluster.head()["outcome"] == "rolled-back"
+
+
+def test_a_no_waits_for_no_look() -> None:
+    cluster = gated()
+    stage, begin = cluster.another(), cluster.rig.clock.now()
+    cluster.rig.at(10, lambda: _node(cluster, "Succeeded", said="no"))
+
+    def away() -> Any:
+        raise BackendError("the API is away")
+
+    stage.run.router.read = away  # type: ignore[method-assign]
+
+    assert "no alarm" in promotion.watch(stage)["summary"]
+    assert cluster.rig.clock.now() - begin < 60
+    assert "outcome" not in cluster.head(), "the step that restores keeps the baseline"
 
 
 def test_counts_at_the_gate_go_on_in_the_pod_that_follows() -> None:

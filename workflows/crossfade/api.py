@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -48,7 +49,10 @@ def _stated(keys: Mapping[str, Any]) -> Loaded:
     metadata = {key: keys[key] for key in ("name", "namespace") if key in keys}
     spec = {to_camel(key): value for key, value in keys.items() if key not in metadata}
     document = {"apiVersion": ROLLOUT_API, "kind": "Rollout", "metadata": metadata, "spec": spec}
-    text = json.dumps(document, default=_plain, indent=1, ensure_ascii=False)  # YAML, no surrogates
+    plain = json.loads(json.dumps(document, default=_plain))
+    text = yaml.safe_dump(
+        plain, allow_unicode=True, sort_keys=False
+    )  # JSON's escapes are not YAML's
     return put_together(*parse(text, "Rollout(...)"))
 
 

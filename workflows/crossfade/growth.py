@@ -95,19 +95,30 @@ def fallen_sums(counters: Sequence[tuple[Last, Samples]], resets: Resets) -> set
 
     They were not reset, there are values below 0: what such a sum grew by cannot be told from a
     restart anywhere else.  A process that was restarted may soon have counted more than before; but
-    not in one scrape more than it can have since.
+    not in one scrape more than it can have since, and hardly again and again.
     """
     lives = _lives(counters)
     found = set[Labels]()
     for labels, points in _steps_of_sums(counters):
         life = lives.get(_keys(labels)[0], {})
         fastest = max(_rates(life), default=math.inf)
-        for low, high in itertools.pairwise(points):
-            since = MOST * fastest * (high[0] - low[0]) + FEW
-            reset = any(low[0] < when <= high[0] for when, _ in resets_of(labels, resets))
-            if _fell(low, high) and not reset and life.get(high[0], 0.0) > since:
-                found.add(labels)
+        falls = [(low, high) for low, high in _falls(labels, points, resets) if high[0] in life]
+        if len(falls) > 1 or any(
+            high[1] < 0 or life[high[0]] > MOST * fastest * (high[0] - low[0]) + FEW
+            for low, high in falls
+        ):
+            found.add(labels)
     return found
+
+
+def _falls(
+    labels: Labels, points: Sequence[Point], resets: Resets
+) -> Iterator[tuple[Point, Point]]:
+    """Yield the steps down of a series at which nothing is known to have been reset."""
+    own = resets_of(labels, resets)
+    for low, high in itertools.pairwise(points):
+        if _fell(low, high) and not any(low[0] < when <= high[0] for when, _ in own):
+            yield low, high
 
 
 def _lives(counters: Sequence[tuple[Last, Samples]]) -> dict[Key, dict[float, float]]:

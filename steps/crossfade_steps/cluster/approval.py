@@ -15,12 +15,11 @@ from crossfade.routes.member import pointer
 from crossfade.spec.source import listed, look, mapped
 from crossfade.verdict import Outcome
 from crossfade_steps.cluster import workflow
-from crossfade_steps.cluster.gate import APPROVAL, stop_waiting
+from crossfade_steps.cluster.gate import APPROVAL, DECISION, stop_waiting
 from crossfade_steps.cluster.kube import Kube
 from crossfade_steps.cluster.store import UID, RunStore
 from crossfade_steps.ports import Object
 
-DECISION = "decision"
 TRIES = 5
 """How often the answer is given anew when Argo changed the Workflow in between."""
 

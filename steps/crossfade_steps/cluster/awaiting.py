@@ -37,11 +37,13 @@ class Looks:
         self._stage = stage
         self._turn = _turn(stage)
         self._interval = stage.run.bundle.experiment.spec.duration.interval_seconds
-        counts = policies.counts(stage.run.bundle.policy.name)  # a bare value is once an interval's
-        self._every = max(scrape_seconds(stage.run), LEAST_SECONDS) if counts else self._interval
+        self._counts = policies.counts(stage.run.bundle.policy.name)
+        often = max(scrape_seconds(stage.run), LEAST_SECONDS)
+        self._every = often if self._counts else self._interval
         self._next, self._first = 0.0, True
         self._due = stage.run.clock.now() + self._interval
         self._failing = 0.0
+        self._trouble: CrossfadeError | None = None
         self.done = self._turn is None
 
     def broken(self, *, answered: bool) -> str:
@@ -54,18 +56,31 @@ class Looks:
         if self._turn is None or (now < self._next and not answered):
             return ""
         whole = now >= self._due
+        due = whole or answered or self._first
+        self._trouble = self._keep_weights() if due or self._trouble else None
+        found = ""
         try:
-            if whole or answered or self._first:
-                self._turn = _put_back(self._stage, self._turn)
-            found = self._missed(self._turn, whole=whole)
+            if due or self._counts:  # a bare value is judged once an interval
+                found = self._missed(self._turn, whole=whole)
+            self._due += self._interval if whole else 0.0
         except (BackendError, SpecError) as error:  # the API's absence ends no run, nor a Secret's
-            print(f"watch: {error}", flush=True)
-            self._wait(error, answered=answered)
+            self._trouble = error
+        if self._trouble is not None and not found:
+            print(f"watch: {self._trouble}", flush=True)
+            self._wait(self._trouble, answered=answered)
             return ""
         self._next, self._first, self._failing = max(self._next, now) + self._every, False, 0.0
-        self._due += self._interval if whole else 0.0
         self.done = answered
         return found
+
+    def _keep_weights(self) -> CrossfadeError | None:
+        """Put weights back that somebody else set; return what kept them from being looked at."""
+        assert self._turn is not None, "there is no look without an iteration"
+        try:
+            self._turn = _put_back(self._stage, self._turn)
+        except (BackendError, SpecError) as error:  # the objectives are looked at all the same
+            return error
+        return None
 
     def _wait(self, error: CrossfadeError, *, answered: bool) -> None:
         """Look again soon; but a person's answer waits for no look that nobody can take."""

@@ -9,7 +9,7 @@ from crossfade_steps.cluster.kube import Kube
 from crossfade_steps.cluster.stage import ABORT, PROMOTE
 from crossfade_steps.cluster.store import UID, RunStore
 
-APPROVAL = "approval"
+APPROVAL, DECISION = "approval", "decision"
 
 
 def steer(kube: Kube, store: RunStore, what: str, who: str, version: str = "") -> tuple[str, str]:

@@ -14,7 +14,7 @@ from crossfade_steps.cluster import workflow
 from crossfade_steps.cluster.approval import end_waiting
 from crossfade_steps.cluster.awaiting import Looks
 from crossfade_steps.cluster.conclude import Entries, conclude
-from crossfade_steps.cluster.gate import APPROVAL, stop_waiting
+from crossfade_steps.cluster.gate import APPROVAL, DECISION, stop_waiting
 from crossfade_steps.cluster.stage import Stage
 from crossfade_steps.cluster.verified import going_back, look_once_more, plan_of
 from crossfade_steps.ports import ObjectKey
@@ -86,22 +86,26 @@ def _awaited(stage: Stage) -> str:
     run, key = stage.run, workflow.key(stage.namespace, stage.store.run)
     looks = Looks(stage)
     while True:
-        answered = _answered(stage, key)
+        answer = _answer(stage, key)
         run.raise_alarm()
-        missed = looks.broken(answered=answered)
-        if missed or (answered and looks.done):
+        if answer == "no":  # nothing is promoted that would want a look
+            return ""
+        missed = looks.broken(answered=bool(answer))
+        if missed or (answer and looks.done):
             run.raise_alarm()
             return missed
         run.clock.sleep(POLL_SECONDS)
 
 
-def _answered(stage: Stage, key: ObjectKey) -> bool:
-    """Return whether a person has answered; the API's absence is no answer, and ends no run."""
+def _answer(stage: Stage, key: ObjectKey) -> str:
+    """Return what a person has answered, empty for nothing: the API's absence ends no run."""
     try:
-        return workflow.answered(stage.kube.get(key), APPROVAL)
+        stored = stage.kube.get(key)
     except BackendError as error:
         print(f"watch: {error}", flush=True)
-        return False
+        return ""
+    over = workflow.answered(stored, APPROVAL)
+    return (workflow.said(stored, APPROVAL, DECISION) or "yes") if over else ""
 
 
 def _ended(stage: Stage, ended: Ended | None = None) -> Mapping[str, str]:

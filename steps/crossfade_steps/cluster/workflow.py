@@ -67,6 +67,16 @@ def answered(stored: Object | None, node: str) -> bool:
     return any(n.get("phase") in (*ENDED, "Skipped", "Omitted") for n in found)
 
 
+def said(stored: Object | None, node: str, parameter: str) -> str:
+    """Return what was answered at a gate that is over, empty for nothing."""
+    for own in _nodes(stored):
+        if own.get("templateName") == node:
+            for given in (own.get("outputs") or {}).get("parameters") or ():
+                if given.get("name") == parameter and given.get("value"):
+                    return str(given["value"])
+    return ""
+
+
 def _nodes(stored: Object | None) -> list[Any]:
     """Return a Workflow's nodes, which Argo compresses where they are many."""
     status = mapped(stored or {}, ("status",))

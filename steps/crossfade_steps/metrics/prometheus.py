@@ -44,7 +44,7 @@ from crossfade_steps.window import LOOK_BACK, read_counts
 API = "/api/v1/query"
 FEWEST_SCRAPES = 4
 """How many scrapes one looks back at least, so that one may fail."""
-RECENT_SECONDS = 300
+RECENT_SECONDS = 900
 """How far one looks back for how far apart scrapes are."""
 SPARSE = 1.5
 """How many times as far apart as stated samples must be to be told of: a few scrapes may fail."""
@@ -111,7 +111,7 @@ class Prometheus:
                 gaps = [] if answer is None else sorted(gaps_of(answer.json()))
             except (requests.RequestException, ValueError) as error:
                 raise BackendError(f"{where}: no answer to {selector}") from error
-            apart.append(round(gaps[len(gaps) // 4], 1) if len(gaps) >= FEWEST_SCRAPES else 0.0)
+            apart.append(round(gaps[len(gaps) // 4], 1) if len(gaps) > 1 else 0.0)
         return max(apart) or None
 
     def _counted(self, request: MetricRequest, reading: Reading, where: str) -> Reading:

@@ -52,7 +52,16 @@ def scattered(before: Array, requests: Array, rewards: Array, *, counts: bool) -
         after[i] += _residual(before[i], (n, m), r, q, counts=counts)
         after[i, FOR] += r * kept / (n + m)
         after[i, AGAINST] += q * lost / (n + m)
+        if _one_sided(before[i]) and not _one_sided(
+            after[i]
+        ):  # what was taken as alike is seen now
+            after[i, SQUARES] = after[i, COUNT] = 0.0
     return after
+
+
+def _one_sided(known: Array) -> bool:
+    """Return whether one of two versions has earned nothing so far, or always."""
+    return bool(known[FOR] * known[AGAINST] <= 0)
 
 
 def _residual(
@@ -60,7 +69,7 @@ def _residual(
 ) -> Array:
     """Return what an interval adds to a version's squares, their count and the precision."""
     added = np.zeros_like(known)
-    one_sided = known[FOR] * known[AGAINST] <= 0  # one of them earns nothing, or always
+    one_sided = _one_sided(known)
     ratio = 1.0 if one_sided else known[FOR] / known[AGAINST]
     mean, variance = _expected(requests, r + q, ratio, counts=counts)
     if variance < LEAST_VARIANCE:
