@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from route_kinds import KINDS, Case
 
 from cluster import Cluster, until
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "contracts"))
 from test_objects import *  # noqa: F403  (every test of the contract, with this file's fixtures)
 from test_routers import (
-    KINDS,
-    Case,
     test_a_destination_of_nobody_keeps_its_weight,  # noqa: F401
     test_a_fence_is_for_the_weights_that_were_read,  # noqa: F401
     test_a_fence_lets_no_earlier_write_through_and_changes_nothing,  # noqa: F401
