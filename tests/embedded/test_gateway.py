@@ -2,100 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
+from envoys import KEY, Echo, Mesh, to
 
-from crossfade.errors import BackendError, SpecError
-from crossfade_steps.embedded import local
-from crossfade_steps.embedded.admission import admit
-from crossfade_steps.embedded.gateway import Gateway
-from crossfade_steps.embedded.processes import Processes
-from crossfade_steps.embedded.store import Store
-from crossfade_steps.embedded.tools import find_tools
+from crossfade.errors import SpecError
 from crossfade_steps.ports import ObjectKey
 
 pytestmark = pytest.mark.embedded
-KEY = ObjectKey("networking.istio.io", "VirtualService", "default", "rule")
-
-
-class Echo:
-    """A server that answers its name, the path and the headers it was asked with."""
-
-    def __init__(self, name: str) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                body = json.dumps(
-                    {"name": name, "path": self.path, "headers": dict(self.headers)}
-                ).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        self._thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self._thread.join()
-
-
-class Mesh:
-    """A store whose VirtualServices reach an Envoy in front of services a and b."""
-
-    def __init__(self, folder: Path) -> None:
-        self.processes = Processes(folder)
-        self.gateway = Gateway(folder, self.processes, find_tools())
-        self.store = Store(admit=admit)
-        self.store.subscribe(self._follow)
-        self.echoes = [Echo("a"), Echo("b")]
-        for echo, service in zip(self.echoes, ("a.ns", "b.ns"), strict=True):
-            self.gateway.serve((service, 80), echo.port)
-
-    def _follow(self, event: str, stored: Any) -> None:
-        if stored["kind"] == "VirtualService":
-            self.gateway.route(event, stored)
-
-    def route(self, *rules: dict[str, Any], name: str = "rule", host: str = "x.example") -> None:
-        self.store.apply(
-            {
-                "apiVersion": "networking.istio.io/v1",
-                "kind": "VirtualService",
-                "metadata": {"name": name, "namespace": "default"},
-                "spec": {"hosts": [host], "http": list(rules)},
-            }
-        )
-
-    def get(self, path: str = "/", host: str = "x.example", **headers: str) -> Any:
-        url = f"{self.gateway.url}{path}"
-        return local.request("GET", url, headers={"Host": host, **headers})
-
-    def name(self, path: str = "/", host: str = "x.example", **headers: str) -> str:
-        answer = self.get(path, host, **headers)
-        return str(answer.json()["name"]) if answer.status_code == 200 else str(answer.status_code)
-
-    def stop(self) -> None:
-        self.processes.stop_all()
-        for echo in self.echoes:
-            echo.stop()
 
 
 @pytest.fixture(scope="module")
@@ -111,18 +31,6 @@ def mesh(shared: Mesh) -> Iterator[Mesh]:
     assert shared.gateway.failed() is None
     for stored in shared.store.list("VirtualService"):
         shared.store.delete(ObjectKey.of(stored))
-
-
-def to(*services: tuple[str, int], **more: Any) -> dict[str, Any]:
-    route = [
-        {
-            "destination": {"host": f"{service}.ns.svc.cluster.local", "port": {"number": 80}},
-            "weight": weight,
-            "headers": {"response": {"set": {"version": service}}},
-        }
-        for service, weight in services
-    ]
-    return {"route": route, **more}
 
 
 def test_a_weight_is_in_force_as_soon_as_it_is_written(mesh: Mesh) -> None:
@@ -265,65 +173,3 @@ def test_requests_survive_changes_of_weights_and_of_the_service_behind_a_name(
 
     assert set(total) == {"a", "b"}
     assert total.total() > 200
-
-
-def test_a_change_that_envoy_refuses_is_told(tmp_path: Path) -> None:
-    mesh = Mesh(tmp_path)
-    try:
-        unclosed = [{"uri": {"regex": "/v["}}]
-        mesh.route(to(("b", 100), match=unclosed))
-        reason = mesh.gateway.failed()
-    finally:
-        mesh.stop()
-
-    assert reason is not None
-    assert "envoy refuses version" in reason
-
-
-def test_a_weight_is_in_force_also_when_the_disk_is_full(tmp_path: Path) -> None:
-    mesh = Mesh(tmp_path)
-    for name in ("rds", "cds"):  # a file that is no file: nothing can be written beside it
-        (tmp_path / "envoy" / f".{name}.yaml.new").mkdir()
-    try:
-        for weight, name in ((0, "b"), (100, "a")) * 5:
-            mesh.route(to(("a", weight), ("b", 100 - weight)))
-            assert {mesh.name() for _ in range(5)} == {name}
-        mesh.gateway.serve(("a.ns", 80), mesh.echoes[1].port)
-        assert mesh.name() == "b"
-        reason = mesh.gateway.failed()
-    finally:
-        mesh.stop()
-
-    assert reason is None
-
-
-def test_a_route_that_cannot_be_written_is_refused_and_stays_as_it_was(tmp_path: Path) -> None:
-    mesh = Mesh(tmp_path)
-    try:
-        mesh.route(to(("a", 100)))
-        before = mesh.store.get(KEY)
-        (tmp_path / "envoy" / ".rds.yaml.new").mkdir()
-        many = [to(("b", 100), match=[{"uri": {"exact": "/" + "x" * 200 + str(i)}}])
-                for i in range(100)]  # fmt: skip
-        with pytest.raises(BackendError, match=r"rds.yaml: cannot be written"):
-            mesh.route(*many)
-        assert mesh.store.get(KEY) == before
-        mesh.route(to(("b", 100)))
-        assert mesh.name() == "b"
-    finally:
-        mesh.stop()
-
-
-def test_a_gateway_that_died_is_told_without_waiting(tmp_path: Path) -> None:
-    mesh = Mesh(tmp_path)
-    try:
-        mesh.processes.stop(*mesh.processes._children)
-        begin = time.monotonic()
-        mesh.route(to(("a", 100)))
-        took = time.monotonic() - begin
-        reason = mesh.gateway.failed()
-    finally:
-        mesh.stop()
-
-    assert took < 1
-    assert (reason or "").startswith("envoy does not answer")
