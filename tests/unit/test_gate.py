@@ -1,4 +1,4 @@
-"""What happens while a run waits for a person: alarms, foreign writers, and the end of the wait."""
+"""What happens while a run waits for a person: alarms, foreign writers, counts and answers."""
 
 from __future__ import annotations
 
@@ -7,61 +7,21 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fake_kube import WORKFLOW, Cluster, iterating
+from fake_kube import Cluster
 from rig import bundle
 from traffic import ERRORS, REWARD, Traffic, counted
+from waiting import INTERVAL, gated, set_node
 
 from crossfade import record
 from crossfade.errors import BackendError, CrossfadeError, SpecError
-from crossfade.rights import installed_rules
-from crossfade.spec.experiment import Experiment
-from crossfade.spec.rollout import Bundle
-from crossfade.verdict import Decision, Observation, Outcome
 from crossfade_steps import metrics
-from crossfade_steps.cluster import gate, guard, promotion, steps
+from crossfade_steps.cluster import promotion
 from crossfade_steps.cluster.awaiting import ANSWERED_SECONDS
 from crossfade_steps.cluster.stage import Stage
-from crossfade_steps.cluster.store import UID
-
-INTERVAL = 600
-HELD = {"v1": 40, "v2": 60}
-
-
-def whole(of: Bundle | None = None) -> Bundle:
-    made = of or bundle()
-    document = made.experiment.model_dump(by_alias=True, mode="json")
-    document["spec"]["duration"]["intervalSeconds"] = INTERVAL
-    return made.model_copy(update={"experiment": Experiment.model_validate(document)})
-
-
-def gated(of: Bundle | None = None) -> Cluster:
-    """Return a run of long intervals whose winner has 60 % and waits for a person."""
-    cluster = iterating(whole(of), *HELD.values())
-    store = cluster.stage.store
-    store.append(record.started(cluster.rig.clock.now() - 60))
-    won = Decision(iteration=4, old=HELD, weights=HELD, verdicts=(), best=("v2",), winner="v2",
-                   reason="v2 is best", outcome=Outcome.PROMOTED)  # fmt: skip
-    store.append(record.decision(Observation(4, 40, HELD), won, {}))
-    store.append(record.applied(4, HELD))
-    _node(cluster, "Running")
-    return cluster
-
-
-def _node(cluster: Cluster, phase: str, said: str = "yes") -> None:
-    over = phase == "Succeeded"
-    asked = [{"name": "decision", **({"value": said} if over else {"valueFrom": {"supplied": {}}})}]
-    node = {"type": "Suspend", "phase": phase, "templateName": "approval",
-            "outputs": {"parameters": asked}}  # fmt: skip
-    cluster.fake.merge(WORKFLOW, {"status": {"nodes": {"a": node}}})
 
 
 def answers_after(cluster: Cluster, seconds: float) -> None:
-    cluster.rig.at(seconds, lambda: _node(cluster, "Succeeded"))
-
-
-def shutdown(cluster: Cluster) -> str | None:
-    found: str | None = (cluster.fake.get(WORKFLOW) or {})["spec"].get("shutdown")
-    return found
+    cluster.rig.at(seconds, lambda: set_node(cluster, "Succeeded"))
 
 
 class Breaking:
@@ -209,7 +169,7 @@ def test_objectives_are_looked_at_while_the_route_cannot_be_read() -> None:
 def test_a_no_waits_for_no_look() -> None:
     cluster = gated()
     stage, begin = cluster.another(), cluster.rig.clock.now()
-    cluster.rig.at(10, lambda: _node(cluster, "Succeeded", said="no"))
+    cluster.rig.at(10, lambda: set_node(cluster, "Succeeded", said="no"))
 
     def away() -> Any:
         raise BackendError("the API is away")
@@ -257,85 +217,3 @@ def test_counts_that_prove_a_broken_limit_between_two_intervals_end_the_run() ->
     assert cluster.head()["outcome"] == "rolled-back"
     assert "proven not" in told["summary"]
     assert cluster.rig.clock.now() - begin < 300
-
-
-@pytest.mark.parametrize("what", ["alarm", "abort"])
-def test_a_run_that_ends_at_its_gate_leaves_no_workflow_waiting(what: str) -> None:
-    """It would hold its mutex, and skip a CronWorkflow's nights, until its deadline."""
-    cluster = gated(bundle(errors=(0.0, 0.9)) if what == "alarm" else None)
-    if what == "abort":
-        cluster.stage.store.write(control="abort")
-
-    promotion.watch(cluster.another())
-
-    assert cluster.head()["outcome"] == ("rolled-back" if what == "alarm" else "cancelled")
-    assert shutdown(cluster) == ("Stop" if what == "abort" else None)
-    node = cluster.fake.get(WORKFLOW)["status"]["nodes"]["a"]
-    if what == "alarm":  # a decision is no failure: its Workflow goes on to its end
-        assert node["phase"] == "Succeeded"
-        assert node["outputs"]["parameters"] == [{"name": "decision", "value": "no"}]
-        assert steps.restore(cluster.another())["summary"].startswith("default/errors of v2")
-
-
-def test_a_missing_right_to_stop_the_workflow_is_told_and_ends_nothing(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    cluster = gated(bundle(errors=(0.0, 0.9)))
-    merge, patch = cluster.fake.merge, cluster.fake.patch
-
-    def forbidding(write: Any) -> Any:
-        def written(key: Any, part: Any, **more: Any) -> Any:
-            if key == WORKFLOW:
-                raise BackendError("403 cannot patch")
-            return write(key, part, **more)
-
-        return written
-
-    cluster.fake.merge = forbidding(merge)  # type: ignore[method-assign]
-    cluster.fake.patch = forbidding(patch)  # type: ignore[method-assign]
-
-    promotion.watch(cluster.another())
-
-    assert cluster.head()["outcome"] == "rolled-back"
-    assert "was not stopped (403 cannot patch): argo stop web-1" in capsys.readouterr().out
-
-
-def test_the_run_s_account_may_stop_its_workflow() -> None:
-    rules = {rule["resources"][0]: rule["verbs"] for rule in installed_rules()}
-
-    assert rules["workflows"] == ["get", "patch"]
-
-
-def test_an_abort_from_a_form_ends_the_waiting_and_an_order_is_refused() -> None:
-    cluster = gated()
-    kube, store = cluster.stage.kube, cluster.stage.store
-
-    with pytest.raises(CrossfadeError, match="waits for its approval"):
-        gate.steer(kube, store, "promote", "workflow steer-1", "v2")
-    assert cluster.head().get("control") is None
-    told, undone = gate.steer(kube, store, "abort", "workflow steer-1")
-
-    assert (told, undone) == ("run default/web-1: asked to abort", "")
-    assert shutdown(cluster) == "Stop"
-
-
-@pytest.mark.parametrize(("node", "stopped"), [("approval", "Stop"), ("wait", None)])
-def test_a_run_that_its_guard_ends_is_not_left_at_its_gate(node: str, stopped: str | None) -> None:
-    """The pod that watched is gone; a timer goes on by itself, to a step that finds the end."""
-    cluster = gated()
-    waiting = {"type": "Suspend", "phase": "Running", "templateName": node}
-    cluster.fake.merge(WORKFLOW, {"status": {"nodes": {"a": waiting}}})
-    cluster.stage.store.write(control="abort")
-
-    guard.watch_over(cluster.stage)
-
-    assert cluster.stage.store.head()["outcome"] == "cancelled"
-    assert shutdown(cluster) == stopped
-
-
-def test_another_workflow_of_that_name_is_not_stopped() -> None:
-    cluster = gated()
-    cluster.stage.store.write(**{UID: "another"})
-
-    assert gate.stop_waiting(cluster.stage.kube, cluster.stage.store) == ""
-    assert shutdown(cluster) is None
