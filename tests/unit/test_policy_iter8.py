@@ -9,104 +9,24 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from iter8_runs import (
+    BASELINE_BAD,
+    BASELINE_BETTER,
+    CANDIDATE_BAD,
+    GOOD,
+    NO_DATA,
+    NOBODY,
+    SETTINGS,
+    TIE,
+    experiment,
+    observation,
+    path,
+)
 
-from crossfade import policies
-from crossfade.errors import SpecError
-from crossfade.policies.iter8 import best_versions, decide, target_weights, unsafe
-from crossfade.spec.experiment import Direction, Experiment, TestingPattern
-from crossfade.spec.rollout import Policy
-from crossfade.verdict import Decision, Judgement, Observation, Outcome, Reading, judge
+from crossfade.policies.iter8 import best_versions, decide, target_weights
+from crossfade.spec.experiment import Direction, TestingPattern
+from crossfade.verdict import Judgement, Observation, Reading, judge
 from crossfade.weights import whole_percent
-
-SETTINGS = policies.load("iter8").Settings()
-NAMES = ("v1", "v2", "v3", "v4", "v5", "v6")
-
-
-def experiment(
-    *,
-    versions: int = 2,
-    pattern: str = "A/B",
-    deployment: str = "Progressive",
-    direction: str | None = "High",
-    limits: Sequence[Any] = (100,),
-    iterations: int = 50,
-    rollback: bool | None = None,
-    **weights: int,
-) -> Experiment:
-    objectives = [{"metric": f"o{i}", "upperLimit": limit} for i, limit in enumerate(limits)]
-    if rollback is not None:
-        objectives = [{**o, "rollback_on_failure": rollback} for o in objectives]
-    strategy: dict[str, Any] = {"testingPattern": pattern, "deploymentPattern": deployment}
-    if weights:
-        strategy["weights"] = {
-            "maxCandidateWeight": weights.get("cap", 100),
-            "maxCandidateWeightIncrement": weights.get("inc", 10),
-        }
-    rewards = [{"metric": "r", "preferredDirection": direction}] if direction else []
-    document = {
-        "apiVersion": "iter8.tools/v2alpha2",
-        "kind": "Experiment",
-        "metadata": {"name": "e"},
-        "spec": {
-            "target": "t",
-            "strategy": strategy,
-            "criteria": {"objectives": objectives, "rewards": rewards},
-            "duration": {"iterationsPerLoop": iterations},
-            "versionInfo": {
-                "baseline": {"name": NAMES[0]},
-                "candidates": [{"name": name} for name in NAMES[1:versions]],
-            },
-        },
-    }
-    return Experiment.model_validate(document)
-
-
-def reading(value: float | None) -> Reading:
-    return Reading(value, "" if value is not None else "no data")
-
-
-def observation(
-    weights: Sequence[int],
-    *,
-    iteration: int = 1,
-    objective: Sequence[float | None] = (),
-    reward: Sequence[float | None] = (),
-) -> Observation:
-    names = NAMES[: len(weights)]
-    values = dict(zip(names, objective, strict=False))
-    rewards = dict(zip(names, reward, strict=False))
-    return Observation(
-        iteration=iteration,
-        elapsed_seconds=10 * iteration,
-        weights=dict(zip(names, weights, strict=True)),
-        readings={
-            "default/o0": {name: reading(values.get(name)) for name in names},
-            "default/r": {name: reading(rewards.get(name)) for name in names},
-        },
-    )
-
-
-GOOD = ((1.0, 1.0), (0.7, 1.0))  # objective values, rewards: the candidate is best
-NO_DATA = ((None, None), (None, None))
-CANDIDATE_BAD = ((1.0, 101.0), (0.7, 1.0))
-BASELINE_BETTER = ((1.0, 1.0), (1.0, 0.7))
-TIE = ((1.0, 1.0), (0.5, 0.5))
-NOBODY = ((101.0, 101.0), (0.7, 1.0))
-BASELINE_BAD = ((101.0, 1.0), (1.0, 0.5))
-
-
-def path(
-    worlds: Sequence[Any], *, start: Sequence[int] = (100, 0), **settings: Any
-) -> tuple[str, Decision]:
-    """Return the trajectory as text, and the last decision."""
-    spec, weights, texts, last = experiment(**settings), list(start), [], None
-    for k, (objective, reward) in enumerate(worlds, start=1):
-        seen = observation(weights, iteration=k, objective=objective, reward=reward)
-        last, _ = decide(spec, SETTINGS, seen, {})
-        weights = list(last.weights.values())
-        texts.append("/".join(map(str, weights)))
-    assert last is not None
-    return " ".join(texts), last
 
 
 def shares(values: Sequence[Fraction]) -> str:
@@ -223,62 +143,9 @@ def test_limits_are_inclusive_on_both_sides() -> None:
     assert judged == [Judgement.MET, Judgement.MISSED, Judgement.MET, Judgement.MISSED]
 
 
-def test_the_reason_says_whether_weights_move_or_stay() -> None:
-    assert path([GOOD])[1].reason.endswith("weights 100/0 -> 90/10")
-    assert path([NO_DATA] * 3)[1].reason.endswith("weights stay at 95/5")
-
-
-def test_the_winner_of_the_last_iteration_is_to_be_promoted() -> None:
-    _, last = path([GOOD] * 2, iterations=2)
-
-    assert (last.outcome, last.winner) == (Outcome.PROMOTED, "v2")
-    assert last.reason == (
-        "v2 is best by r (High is better: v1 0.7, v2 1), 1 of 1 objectives met; promote v2"
-    )
-
-
-@pytest.mark.parametrize(
-    ("world", "expected"),
-    [
-        pytest.param(BASELINE_BETTER, Outcome.KEPT, id="baseline-wins"),
-        pytest.param(NO_DATA, Outcome.INCONCLUSIVE, id="nothing-known"),
-        pytest.param(TIE, Outcome.INCONCLUSIVE, id="tie"),
-    ],
-)
-def test_the_last_iteration_ends_the_run(world: Any, expected: Outcome) -> None:
-    assert path([world], iterations=1)[1].outcome is expected
-
-
-def test_a_known_violation_rolls_back_and_sends_all_traffic_to_the_baseline() -> None:
-    text, last = path([GOOD, CANDIDATE_BAD], rollback=True)
-
-    assert (text, last.outcome) == ("90/10 100/0", Outcome.ROLLED_BACK)
-    assert "default/o0 of v2: 101 is above the limit 100" in last.reason
-
-
-def test_a_missing_value_never_rolls_back() -> None:
-    assert path([NO_DATA], rollback=True)[1].outcome is None
-
-
 @pytest.mark.parametrize("deployment", ["FixedSplit", "BlueGreen"])
 def test_patterns_that_do_not_move_traffic_keep_the_weights(deployment: str) -> None:
     assert path([GOOD] * 2, deployment=deployment, start=(70, 30))[0] == "70/30 70/30"
-
-
-def test_conformance_keeps_its_only_version() -> None:
-    text, last = path(
-        [((1.0,), ())], start=(100,), versions=1, pattern="Conformance", direction=None,
-        iterations=1,
-    )  # fmt: skip
-
-    assert (text, last.outcome, last.winner) == ("100", Outcome.KEPT, "v1")
-
-
-def test_where_exact_compatibility_is_unsafe_is_said() -> None:
-    canary = experiment(pattern="Canary", direction=None, limits=())
-
-    assert [f.rule for f in unsafe(experiment())] == ["V9", "D30", "V26"]
-    assert [f.rule for f in unsafe(canary)] == ["V9", "V28"]
 
 
 maybe = st.none() | st.floats(min_value=-1e6, max_value=1e6)
@@ -320,17 +187,3 @@ def test_the_best_arm_gets_the_most_in_both_directions(n: int, direction: Direct
 
     assert best == [n - 1 if direction is Direction.HIGH else 0]
     assert max(weights) == weights[best[0]]
-
-
-@pytest.mark.parametrize(
-    ("policy", "text"),
-    [
-        pytest.param({"name": "bandit"}, "policy 'bandit' is not known", id="unknown"),
-        pytest.param({"name": "iter9"}, "expected one of", id="near-miss"),
-        pytest.param({"name": "iter8", "alpha": 1}, "iter8: alpha", id="unknown-setting"),
-        pytest.param({"name": "iter8", "accept": ["D1"]}, "iter8: accept.0", id="wrong-value"),
-    ],
-)
-def test_a_policy_or_setting_that_is_not_known_is_refused(policy: Any, text: str) -> None:
-    with pytest.raises(SpecError, match=text):
-        policies.settings(Policy.model_validate(policy))
