@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from crossfade_steps.embedded import files
 from crossfade_steps.embedded.store import Store
 from crossfade_steps.loop import conduct
 from crossfade_steps.ports import ObjectKey
+from crossfade_steps.record_file import RecordFile
 
 
 def full() -> Any:
@@ -112,3 +114,40 @@ def test_a_mistake_in_removing_a_candidate_is_a_note() -> None:
 
     assert ended.outcome is Outcome.KEPT, ended
     assert any("candidates not removed: unexpected OSError" in note for note in rig.run.notes)
+
+
+def test_a_full_disk_ends_the_run_and_restores_the_weights() -> None:
+    rig = Rig(bundle())
+    append = rig.record.append
+
+    def full(entry: Any) -> None:
+        if rig.clock.now() > 1025:
+            raise BackendError("record.jsonl: cannot be written: No space left on device")
+        append(entry)
+
+    rig.record.append = full  # type: ignore[method-assign]
+
+    ended = conduct(rig.run)
+
+    assert ended.outcome is Outcome.FAILED
+    assert "No space left on device" in ended.sentence
+    assert rig.weights() == [100, 0]
+    assert any("outcome not recorded" in note for note in rig.run.notes)
+
+
+def test_half_a_line_is_taken_back_when_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = RecordFile(tmp_path / "record.jsonl")
+    kept.append({"type": "run"})
+
+    def full(number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(BackendError, match="No space left on device"):
+            kept.append({"type": "decision"})
+    kept.append({"type": "outcome"})
+
+    assert [entry["type"] for entry in kept.entries()] == ["run", "outcome"]

@@ -1,4 +1,4 @@
-"""What surrounds a run on this machine: who is told of it, and which signals end it."""
+"""What surrounds a run on this machine: who is told of it, what ends it, what is waited for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from rig import Clock, Memory, bundle
 
 from crossfade import Rollout
-from crossfade.errors import SpecError
+from crossfade.errors import BackendError, SpecError
 from crossfade.spec.rollout import Approval
 from crossfade_steps.embedded.here import (
     _interrupts,
@@ -22,6 +22,7 @@ from crossfade_steps.embedded.here import (
     require_answer,
     until_it_fails,
 )
+from crossfade_steps.embedded.local import wait_for
 from crossfade_steps.embedded.store import Store
 
 
@@ -94,3 +95,8 @@ def test_objects_have_as_long_to_become_ready_as_the_rollout_says(
     run = _run(whole, tmp_path, world, lambda entry: None)
 
     assert run.ready_timeout_seconds == seconds
+
+
+def test_a_child_that_died_is_not_waited_for() -> None:
+    with pytest.raises(BackendError, match="envoy ended with exit code 127"):
+        wait_for("envoy", "http://127.0.0.1:9/ready", 60, lambda: "envoy ended with exit code 127")

@@ -1,57 +1,25 @@
-"""Input that would only have failed later, and text that the screen must not eat."""
+"""Input that would only have failed later."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from edited import Edit, call, copied, edited, told
 from pydantic.alias_generators import to_camel
-from rig import Rig, bundle
 
-from crossfade import record
-from crossfade.cli.app import main
 from crossfade.cli.loading import read
-from crossfade.cli.output import out
-from crossfade.errors import BackendError, Finding
-from crossfade.report.describe import describe
-from crossfade.report.page import page
 from crossfade.spec.rollout import Bundle, Rollout
-from crossfade.verdict import Outcome
-from crossfade_steps.embedded.local import wait_for
-from crossfade_steps.loop import conduct
 from crossfade_steps.metrics.prometheus import Settings
-from crossfade_steps.record_file import RecordFile
-
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "workflows" / "examples" / "iris"
-Edit = Callable[[dict[str, Any]], None]
 
 
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
-    folder = tmp_path / "iris"
-    shutil.copytree(EXAMPLE, folder)
-    return folder
-
-
-def edited(folder: Path, name: str, edit: Edit) -> list[Finding]:
-    """Return the findings of the example after an edit of one of its files."""
-    path = folder / f"{name}.yaml"
-    documents = list(yaml.safe_load_all(path.read_text()))
-    edit(documents[0])
-    path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
-    return list(read([folder]).findings)
-
-
-def told(findings: list[Finding]) -> str:
-    return "\n".join(map(str, findings))
+    return copied(tmp_path)
 
 
 def inline(folder: Path, **changes: Any) -> Edit:
@@ -241,86 +209,6 @@ def test_more_iterations_than_anybody_waits_for_are_refused(example: Path) -> No
     assert "expected at most 1000000" in told(edited(example, "experiment", edit))
 
 
-def test_text_in_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    """Logs and answers of stores hold what a screen may take for markup."""
-    text = "upstream [nginx] of [/api/v1/query] is down"
-
-    out.print(text)
-
-    assert capsys.readouterr().out.strip() == text
-
-
-def entries_with(reason: str) -> list[dict[str, Any]]:
-    rig = Rig(bundle())
-    conduct(rig.run)
-    entries = json.loads(json.dumps(rig.record.list))
-    for entry in record.of_type(entries, "decision"):
-        for reading in entry["observation"]["readings"]["default/r"].values():
-            reading.update(value=None, reason=reason)
-    return list(entries)
-
-
-def test_a_reason_in_brackets_is_described(capsys: pytest.CaptureFixture[str]) -> None:
-    out.print(describe(entries_with("HTTP 404 [/a]")))
-
-    assert "[/a]" in capsys.readouterr().out
-
-
-def test_two_objectives_of_one_metric_have_a_verdict_each(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    whole = bundle(errors=(0.0, 0.3))
-    document = whole.experiment.model_dump(mode="json", by_alias=True)
-    document["spec"]["criteria"]["objectives"] = [
-        {"metric": "errors", "upperLimit": 0.5}, {"metric": "errors", "upperLimit": 0.01},
-    ]  # fmt: skip
-    experiment = type(whole.experiment).model_validate(document)
-    rig = Rig(whole.model_copy(update={"experiment": experiment}))
-    conduct(rig.run)
-
-    out.print(describe(rig.record.list))
-    rows = [line for line in capsys.readouterr().out.splitlines() if "errors <=" in line]
-    html = page(rig.record.list)
-
-    assert [row.split("│")[2:4] for row in rows] == [[" true ", " true  "], [" true ", " false "]]
-    assert html.index("errors \u2264 0.5") < html.index("above the limit 0.01")
-    assert "above the limit 0.01" not in html.split("errors \u2264 0.5")[1].split("\u2264 0.01")[0]
-
-
-def call(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["crossfade", *words])
-    with pytest.raises(SystemExit) as end:
-        main()
-    return int(end.value.code or 0)
-
-
-def test_better_is_lower_where_lower_is_better(
-    example: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def edit(experiment: dict[str, Any]) -> None:
-        experiment["spec"]["criteria"]["rewards"][0]["preferredDirection"] = "Low"
-
-    edited(example, "experiment", edit)
-    words = ("simulate", str(example), "--runs", "5", "--reward-lift", "0.4", "--json")
-
-    assert call(monkeypatch, *words) == 0
-    assert json.loads(capsys.readouterr().out)["outcomes"] == {"promoted": 1.0}
-
-
-def test_a_limit_from_below_is_played_from_above(
-    example: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def edit(experiment: dict[str, Any]) -> None:
-        objectives = experiment["spec"]["criteria"]["objectives"]
-        objectives[:] = [{"metric": "error-rate", "lowerLimit": "0.9"}]
-
-    edited(example, "experiment", edit)
-    words = ("simulate", str(example), "--runs", "5", "--reward-lift", "0.4", "--json")
-
-    assert call(monkeypatch, *words) == 0
-    assert json.loads(capsys.readouterr().out)["outcomes"] == {"promoted": 1.0}
-
-
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
@@ -343,79 +231,9 @@ def test_a_damaged_record_is_refused(
     assert message in capsys.readouterr().err
 
 
-def test_a_full_disk_ends_the_run_and_restores_the_weights() -> None:
-    rig = Rig(bundle())
-    append = rig.record.append
-
-    def full(entry: Any) -> None:
-        if rig.clock.now() > 1025:
-            raise BackendError("record.jsonl: cannot be written: No space left on device")
-        append(entry)
-
-    rig.record.append = full  # type: ignore[method-assign]
-
-    ended = conduct(rig.run)
-
-    assert ended.outcome is Outcome.FAILED
-    assert "No space left on device" in ended.sentence
-    assert rig.weights() == [100, 0]
-    assert any("outcome not recorded" in note for note in rig.run.notes)
-
-
-def test_a_child_that_died_is_not_waited_for() -> None:
-    with pytest.raises(BackendError, match="envoy ended with exit code 127"):
-        wait_for("envoy", "http://127.0.0.1:9/ready", 60, lambda: "envoy ended with exit code 127")
-
-
 def test_a_secret_in_the_rollout_itself_is_found_as_in_a_file(example: Path) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {}}
 
     found = edited(example, "rollout", lambda rollout: rollout["spec"]["deploy"].append(secret))
 
     assert "error Secret" in told(found)
-
-
-@pytest.mark.parametrize(
-    ("query", "limit"),
-    [
-        ("histogram_quantile(0.95, sum by (le) (rate(x_bucket{d='$name'}[10s]))) * 1000", "500"),
-        ("1000 * sum(rate(x_sum{d='$name'}[10s])) / sum(rate(x_count{d='$name'}[10s]))", "250"),
-    ],
-)
-def test_a_limit_in_another_unit_is_played_in_that_unit(
-    example: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    query: str, limit: str,
-) -> None:  # fmt: skip
-    metric = {"apiVersion": "iter8.tools/v2alpha2", "kind": "Metric",
-              "metadata": {"name": "own", "namespace": "default"},
-              "spec": {"provider": "prometheus", "urlTemplate": "http://p/api/v1/query",
-                       "params": [{"name": "query", "value": query}]}}  # fmt: skip
-    text = (example / "metrics.yaml").read_text()
-    (example / "metrics.yaml").write_text(f"{text}\n---\n{yaml.safe_dump(metric)}")
-
-    def edit(experiment: dict[str, Any]) -> None:
-        experiment["spec"]["criteria"]["objectives"] = [{"metric": "own", "upperLimit": limit}]
-
-    edited(example, "experiment", edit)
-    words = ("simulate", str(example), "--runs", "5", "--reward-lift", "0.4", "--json")
-
-    assert call(monkeypatch, *words) == 0
-    assert json.loads(capsys.readouterr().out)["outcomes"] == {"promoted": 1.0}
-
-
-def test_half_a_line_is_taken_back_when_the_disk_is_full(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = RecordFile(tmp_path / "record.jsonl")
-    kept.append({"type": "run"})
-
-    def full(number: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", full)
-        with pytest.raises(BackendError, match="No space left on device"):
-            kept.append({"type": "decision"})
-    kept.append({"type": "outcome"})
-
-    assert [entry["type"] for entry in kept.entries()] == ["run", "outcome"]
