@@ -43,13 +43,16 @@ def served(offset: float = 0.0, **views: str) -> tuple[Life, Life]:
     return life(9, offset, code="200", **views), life(1, offset, code="500", **views)
 
 
-@pytest.mark.parametrize("names", [("service",), ("job", "service"), ("prometheus_replica",),
-                                   ("endpoint", "job", "prometheus", "service")])  # fmt: skip
-@pytest.mark.parametrize("offset", [0.0, 0.7], ids=["the-same-samples", "scraped-in-turn"])
+VIEWS = [("service",), ("job", "service"), ("prometheus_replica",),
+         ("endpoint", "job", "prometheus", "service")]  # fmt: skip
+SEEN = [(names, offset) for names in VIEWS for offset in (0.0, 0.7) if offset or len(names) > 1
+        or names == ("prometheus_replica",)]  # fmt: skip
+"""A lone label ``service`` of samples of one time is the application's own."""
+
+
+@pytest.mark.parametrize(("names", "offset"), SEEN)
 def test_two_views_of_the_same_pod_count_once(names: tuple[str, ...], offset: float) -> None:
     """After a promotion two Services select the same pods (faults C50)."""
-    if names == ("service",) and not offset:
-        pytest.skip("of one time, that is the application's own label")
     views = [dict.fromkeys(names, value) for value in ("baseline", "promoted", "third")]
 
     found, said = counts(*served(**views[0]), *served(offset, **views[1]),
