@@ -7,6 +7,7 @@ Added up, 200 requests seem to be 400, and what is to be proven seems proven too
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -95,11 +96,12 @@ def _same(one: Sequence[Point], other: Sequence[Point], *, stores: bool) -> bool
 
 def _near(one: Sequence[Point], other: Sequence[Point]) -> bool:
     """Return whether the one's samples lie along the other's, as far as there are any around."""
-    for (begin, low), (end, high) in itertools.pairwise(other):
-        most = abs(high - low)
-        for when, value in one:
-            if begin < when < end:
-                line = low + (high - low) * (when - begin) / (end - begin)
-                if abs(value - line) > most:
-                    return False
+    times = [when for when, _ in other]
+    for when, value in one:
+        i = bisect_left(times, when)
+        if 0 < i < len(times):
+            (begin, low), (end, high) = other[i - 1], other[i]
+            line = low + (high - low) * (when - begin) / (end - begin)
+            if abs(value - line) > abs(high - low):
+                return False
     return True

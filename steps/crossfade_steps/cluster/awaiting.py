@@ -61,7 +61,7 @@ class Looks:
         found = ""
         try:
             if due or self._counts:  # a bare value is judged once an interval
-                found = self._missed(self._turn, whole=whole)
+                found, self._first = self._missed(self._turn, whole=whole), False
             self._due += self._interval if whole else 0.0
         except (BackendError, SpecError) as error:  # the API's absence ends no run, nor a Secret's
             self._trouble = error
@@ -69,7 +69,7 @@ class Looks:
             print(f"watch: {self._trouble}", flush=True)
             self._wait(self._trouble, answered=answered)
             return ""
-        self._next, self._first, self._failing = max(self._next, now) + self._every, False, 0.0
+        self._next, self._failing = max(self._next, now) + self._every, 0.0
         self.done = answered
         return found
 
@@ -97,7 +97,7 @@ class Looks:
         if whole:
             self._turn = replace(turn, progress=replace(turn.progress, state=state, disturbed=0.0))
             self._keep(turn.k, state)
-        elif policies.counts(run.bundle.policy.name):  # a bare value is judged once an interval
+        elif self._counts:  # a bare value is judged once an interval
             verdicts = [verdict for verdict in verdicts if verdict.sample_size is not None]
         return "; ".join(verdict.sentence for verdict in verdicts)
 

@@ -52,9 +52,8 @@ def scattered(before: Array, requests: Array, rewards: Array, *, counts: bool) -
         after[i] += _residual(before[i], (n, m), r, q, counts=counts)
         after[i, FOR] += r * kept / (n + m)
         after[i, AGAINST] += q * lost / (n + m)
-        if _one_sided(before[i]) and not _one_sided(
-            after[i]
-        ):  # what was taken as alike is seen now
+        if _one_sided(before[i]) and not _one_sided(after[i]):
+            # what was taken as alike may have been the lull before a burst
             after[i, SQUARES] = after[i, COUNT] = 0.0
     return after
 
