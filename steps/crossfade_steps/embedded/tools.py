@@ -48,11 +48,21 @@ def find_tools() -> Tools:
     return Tools(**{name: path for name, path in found.items() if path is not None})
 
 
+_GIVEN = set[int]()
+
+
 def free_port() -> int:
-    """Return a TCP port of the loopback address that is free now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """Return a TCP port of the loopback address that is free now, and none that was given before.
+
+    Who was given one listens on it only after a while: until then it looks free.
+    """
+    while True:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = int(listener.getsockname()[1])
+        if port not in _GIVEN:
+            _GIVEN.add(port)
+            return port
 
 
 def _envoy() -> Path | None:
